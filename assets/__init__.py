@@ -1,0 +1,1 @@
+"""WHAT: the tables as partitioned assets, one file per pipeline."""

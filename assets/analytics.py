@@ -1,0 +1,46 @@
+"""Pipeline C: the mart without personal data (spec section 7)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from assets.catalog import asset_spec
+from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
+from assets.silver import SILVER_KEYS
+from configs.settings import Settings
+from ledger.gold import fact_payment_anonymized, pipeline_state
+from ledger.pipelines.analytics import run_analytics
+from orchestration.partitions import kst_days
+from orchestration.run_config import RunParameters
+from resources.ledger import LedgerResource
+
+WRITES = {fact_payment_anonymized.TABLE: (), pipeline_state.TABLE: ("pipeline_c",)}
+_DEPS = tuple(SILVER_KEYS[n] for n in ("order_events", "order_items", "products"))
+
+
+def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
+    """One operation: the mart and pipeline C's state."""
+    days = kst_days(settings.partitions.start_date, including_today=False)
+
+    @dg.multi_asset(
+        name="pipeline_c_analytics",
+        specs=[
+            asset_spec(table, *writer, group="analytics", deps=_DEPS, partitions_def=days)
+            for table, writer in WRITES.items()
+        ],
+        retry_policy=RETRY_POLICY,
+        op_tags=OP_TAGS,
+    )
+    def pipeline_c_analytics(
+        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with running(context, ledger, "pipeline_c", config) as (run, what):
+            outcomes = each_window(
+                context,
+                what.windows,
+                lambda window: run_analytics(run, window, salt=lambda: ledger.salt(ledger.settings())),
+            )
+            yield from table_results(run, what, outcomes, WRITES)
+
+    return pipeline_c_analytics

@@ -1,0 +1,23 @@
+"""Creating and validating the catalog, on demand (spec section 9)."""
+
+import dagster as dg
+
+from assets.execution import failing_at_once
+from ledger.pipelines.catalog import bootstrap
+from resources.ledger import LedgerResource
+
+
+@dg.op(name="bootstrap_catalog")
+def bootstrap_op(context: dg.OpExecutionContext, ledger: LedgerResource) -> None:
+    """Create missing schemas and tables, validate existing ones column by column; load no data."""
+    with failing_at_once():
+        settings = ledger.settings()
+        with ledger.lakehouse(settings) as lakehouse:
+            created = bootstrap(lakehouse)
+    context.log.info(f"created {len(created)} tables: {', '.join(created) or 'none'}")
+
+
+@dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags={"pipeline": "bootstrap_catalog"})
+def bootstrap_catalog() -> None:
+    """Create and validate every table; loads no data."""
+    bootstrap_op()

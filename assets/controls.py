@@ -1,0 +1,71 @@
+"""Pipeline B: recon and supply_ops side by side, then finalize (spec section 7)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.catalog import asset_key, asset_spec
+from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
+from assets.silver import SILVER_KEYS
+from configs.settings import Settings
+from ledger.contract import Table
+from ledger.gold import exception_ledger, pipeline_state
+from ledger.pipelines.attempt import Outcome, Run
+from ledger.pipelines.controls import (
+    RECON_TABLES,
+    SUPPLY_OPS_TABLES,
+    finalize_success,
+    run_recon,
+    run_supply_ops,
+)
+from ledger.silver import dq_status
+from ledger.window import Window
+from orchestration.partitions import kst_days
+from orchestration.run_config import RunParameters
+from resources.ledger import LedgerResource
+
+Writes = Mapping[Table, tuple[str, ...]]
+RECON: Writes = {**dict.fromkeys(RECON_TABLES, ()), exception_ledger.TABLE: ("recon",)}
+SUPPLY_OPS: Writes = {**dict.fromkeys(SUPPLY_OPS_TABLES, ()), exception_ledger.TABLE: ("supply",)}
+FINALIZE: Writes = {pipeline_state.TABLE: ("pipeline_b",)}
+
+_RECON_DEPS = (SILVER_KEYS["wallet_snapshot"], SILVER_KEYS["ledger_entries"], asset_key(dq_status.TABLE))
+_SUPPLY_OPS_DEPS = (*_RECON_DEPS, SILVER_KEYS["order_events"])
+_FINALIZE_DEPS = tuple(asset_key(t, *w) for writes in (RECON, SUPPLY_OPS) for t, w in writes.items())
+
+
+def control_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The three tasks of the runbook, one operation each."""
+    days = kst_days(settings.partitions.start_date, including_today=False)
+    return [
+        _task("pipeline_b_recon", RECON, _RECON_DEPS, run_recon, days),
+        _task("pipeline_b_supply_ops", SUPPLY_OPS, _SUPPLY_OPS_DEPS, run_supply_ops, days),
+        _task("pipeline_b_finalize_success", FINALIZE, _FINALIZE_DEPS, finalize_success, days),
+    ]
+
+
+def _task(
+    name: str,
+    writes: Writes,
+    deps: tuple[dg.AssetKey, ...],
+    compute: Callable[[Run, Window], Outcome],
+    days: dg.DailyPartitionsDefinition,
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name,
+        specs=[
+            asset_spec(table, *writer, group="controls", deps=deps, partitions_def=days)
+            for table, writer in writes.items()
+        ],
+        retry_policy=RETRY_POLICY,
+        op_tags=OP_TAGS,
+    )
+    def task(
+        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with running(context, ledger, "pipeline_b", config) as (run, what):
+            outcomes = each_window(context, what.windows, lambda window: compute(run, window))
+            yield from table_results(run, what, outcomes, writes)
+
+    return task

@@ -1,0 +1,182 @@
+"""From a Dagster context to a pipeline run and back: parameters, errors, retries, metadata. No business logic."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+from grpc import RpcError
+
+from assets.catalog import asset_key, column_schema
+from configs.settings import Settings
+from ledger.contract import Table
+from ledger.errors import LedgerError, TransientError
+from ledger.lakehouse import Lakehouse, Scope, WriteResult
+from ledger.pipelines.attempt import Outcome, Run, first_line
+from ledger.window import Window
+from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve
+from resources.ledger import LedgerResource
+
+# Faults that may pass: twice more, five minutes apart (spec section 3).
+RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=300)
+OP_TAGS = {"dagster/max_runtime": "3600"}
+_TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
+_SAMPLE_ROWS = 5
+_SAMPLE_COLUMNS = 10
+
+
+@contextmanager
+def failing_at_once() -> Iterator[None]:
+    """A fault that cannot pass by itself fails the step without a retry; one that may pass is left to the policy."""
+    try:
+        yield
+    except _TRANSIENT:
+        raise
+    except dg.Failure:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise dg.Failure(
+            description=str(error) if isinstance(error, LedgerError) else first_line(error),
+            metadata={"error": kind},
+            allow_retries=False,
+        ) from error
+
+
+def resolved(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, settings: Settings, pipeline: Pipeline, config: RunParameters
+) -> ResolvedRun:
+    """The run's parameters, checked before Spark starts."""
+    return resolve(
+        pipeline,
+        config,
+        now=ledger.now(),
+        default_run_id=context.run.root_run_id or context.run.run_id,
+        is_prod=settings.is_prod,
+        partition=date.fromisoformat(context.partition_key) if context.has_partition_key else None,
+    )
+
+
+def pipeline_run(ledger: LedgerResource, settings: Settings, lakehouse: Lakehouse, what: ResolvedRun, started_at: datetime) -> Run:
+    """The context of one pipeline run."""
+    return Run(
+        lakehouse=lakehouse,
+        run_id=what.run_id,
+        clock=ledger.now,
+        started_at=started_at,
+        lookback_days=settings.lookback_days,
+        landing=settings.resolved(settings.lakehouse.landing),
+        ingest=settings.bronze.ingest,
+        rule_load_mode=what.rule_load_mode,
+        seed_path=settings.resolved(settings.rules.seed_path),
+        skip_readiness=what.skip_readiness,
+    )
+
+
+@contextmanager
+def running(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
+) -> Iterator[tuple[Run, ResolvedRun]]:
+    """Everything around a pipeline's compute: parameters, lakehouse, errors."""
+    with failing_at_once():
+        settings = ledger.settings()
+        what = resolved(context, ledger, settings, pipeline, config)
+        if what.skip_readiness:
+            context.log.warning(f"readiness check skipped: {what.skip_reason}")
+        with ledger.lakehouse(settings) as lakehouse:
+            yield pipeline_run(ledger, settings, lakehouse, what, _attempt_started(context, ledger)), what
+
+
+def _attempt_started(context: dg.AssetExecutionContext, ledger: LedgerResource) -> datetime:
+    """When this run began: B's tasks share it, so that one attempt is one row of the run log."""
+    stats = context.instance.get_run_record_by_id(context.run.run_id)
+    if stats is None or stats.start_time is None or context.retry_number:
+        return ledger.now()
+    return datetime.fromtimestamp(stats.start_time, tz=ledger.now().tzinfo)
+
+
+def table_results(
+    run: Run,
+    what: ResolvedRun,
+    outcomes: list[Outcome],
+    tables: Mapping[Table, tuple[str, ...]],
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """One materialization per table (with its writer, where a table has several)."""
+    for table, writer in tables.items():
+        yield dg.MaterializeResult(
+            asset_key=asset_key(table, *writer), metadata=table_metadata(run, what, outcomes, table)
+        )
+
+
+def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table) -> dict[str, Any]:
+    """What an operator wants to know of one table's materialization; a sample never shows who a user is."""
+    days = [o.window.date_kst for o in outcomes]
+    written = [o.writes.get(table.full_name, WriteResult()) for o in outcomes]
+    scope = Scope.of(days) if table.partition_by and days else None
+    rows = run.lakehouse.read(table, scope)
+    facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
+    return {
+        "dagster/row_count": rows.count(),
+        "dagster/column_schema": column_schema(table),
+        "run_id": run.run_id,
+        "window": ", ".join(str(o.window) for o in outcomes),
+        "rows_read": sum(o.rows_read for o in outcomes),
+        "rows_inserted": sum(w.inserted for w in written),
+        "rows_updated": sum(w.updated for w in written),
+        "rows_deleted": sum(w.deleted for w in written),
+        "rows_written": sum(w.written for w in written),
+        "rows_quarantined": sum(o.rows_quarantined for o in outcomes),
+        "delta_version": run.lakehouse.version(table),
+        "rule_ids": list(run.rules.rule_ids) if _uses_rules(run) else [],
+        "rule_load_mode": run.rules.load_description if _uses_rules(run) else "none",
+        "readiness_skipped": what.skip_reason or "no",
+        "sample": dg.MetadataValue.md(sample(rows, table)),
+        **facts,
+    }
+
+
+def _uses_rules(run: Run) -> bool:
+    return "rules" in run.__dict__  # a cached property: only what was really loaded is named
+
+
+def _plain(value: object) -> Any:
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def sample(rows: Any, table: Table) -> str:
+    """A few rows as markdown, without the columns that identify a user."""
+    names = [c.name for c in table.columns if c.name not in table.identifying and not c.name.startswith("_")]
+    shown = names[:_SAMPLE_COLUMNS]
+    lines = ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
+    for row in rows.select(*shown).limit(_SAMPLE_ROWS).collect():
+        lines.append("| " + " | ".join(_cell(row[name]) for name in shown) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def each_window(
+    context: dg.AssetExecutionContext, windows: tuple[Window, ...], compute: Callable[[Window], Outcome]
+) -> list[Outcome]:
+    """Day by day, ascending; the first failing day stops it, earlier days stay (spec section 3)."""
+    outcomes = []
+    for window in windows:
+        context.log.info(f"{context.op.name}: {window.date_kst} {window}")
+        outcomes.append(compute(window))
+    return outcomes
+
+
+def log_ingested(context: dg.AssetExecutionContext, outcomes: list[Outcome]) -> None:
+    """Bronze partitions that a run of A or Silver loaded on its way."""
+    for ingested in (i for o in outcomes for i in o.ingested if i.files_loaded):
+        schema, name = ingested.table.split(".")
+        context.log_event(
+            dg.AssetMaterialization(
+                dg.AssetKey([schema, name]),
+                partition=ingested.day.isoformat(),
+                metadata={"rows_written": ingested.rows, "files_loaded": ingested.files_loaded},
+            )
+        )

@@ -1,0 +1,47 @@
+"""The rule table, loaded from its seed on demand (spec section 8)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.catalog import asset_spec
+from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
+from ledger.gold import dim_rule_scd2
+from ledger.pipelines.catalog import sync_rules
+from resources.ledger import LedgerResource
+
+
+class SyncParameters(dg.Config):
+    """Which seed to load; blank: ``rules.seed_path``."""
+
+    seed_path: str = Field("", description="rule seed (JSON), relative to the repository")
+
+
+@dg.multi_asset(
+    name="sync_dim_rule_scd2",
+    specs=[asset_spec(dim_rule_scd2.TABLE, group="rules")],
+    retry_policy=RETRY_POLICY,
+    op_tags=OP_TAGS,
+)
+def dim_rule_scd2_asset(
+    context: dg.AssetExecutionContext, config: SyncParameters, ledger: LedgerResource
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Close changed rules and open their new versions, in one commit."""
+    with failing_at_once():
+        settings = ledger.settings()
+        seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
+        with ledger.lakehouse(settings) as lakehouse:
+            result = sync_rules(lakehouse, seed, now=ledger.now())
+            rows = lakehouse.read(dim_rule_scd2.TABLE)
+            yield dg.MaterializeResult(
+                metadata={
+                    "dagster/row_count": rows.count(),
+                    "rows_inserted": result.inserted,
+                    "rows_updated": result.updated,
+                    "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
+                    "seed_path": seed,
+                    "sample": dg.MetadataValue.md(sample(rows, dim_rule_scd2.TABLE)),
+                }
+            )

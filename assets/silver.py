@@ -1,0 +1,53 @@
+"""Pipeline Silver: five clean tables and the quarantine, in one operation (spec section 5)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from assets.bronze import KEYS
+from assets.catalog import asset_key, asset_spec
+from assets.execution import OP_TAGS, RETRY_POLICY, each_window, log_ingested, running, table_results
+from configs.settings import Settings
+from ledger.gold import pipeline_state
+from ledger.pipelines.silver import run_silver
+from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
+from orchestration.partitions import kst_days
+from orchestration.run_config import RunParameters
+from resources.ledger import LedgerResource
+
+_INPUTS = {
+    wallet_snapshot.TABLE: ("user_wallets_raw",),
+    ledger_entries.TABLE: ("transaction_ledger_raw", "payment_orders_raw", "orders_raw"),
+    order_events.TABLE: ("payment_orders_raw", "orders_raw"),
+    order_items.TABLE: ("order_items_raw",),
+    products.TABLE: ("products_raw",),
+    bad_records.TABLE: tuple(KEYS),
+    pipeline_state.TABLE: tuple(KEYS),
+}
+WRITES = {table: (("pipeline_silver",) if table is pipeline_state.TABLE else ()) for table in _INPUTS}
+SILVER_KEYS = {table.name: asset_key(table) for table in _INPUTS if table is not pipeline_state.TABLE}
+
+
+def silver_assets(settings: Settings) -> dg.AssetsDefinition:
+    """One operation: the five tables, bad_records and pipeline Silver's state."""
+    days = kst_days(settings.partitions.start_date, including_today=False)
+
+    @dg.multi_asset(
+        name="pipeline_silver_materialization",
+        specs=[
+            asset_spec(table, *WRITES[table], group="silver", deps=[KEYS[n] for n in names], partitions_def=days)
+            for table, names in _INPUTS.items()
+        ],
+        retry_policy=RETRY_POLICY,
+        op_tags=OP_TAGS,
+    )
+    def pipeline_silver_materialization(
+        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with running(context, ledger, "pipeline_silver", config) as (run, what):
+            outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
+            log_ingested(context, outcomes)
+            yield from table_results(run, what, outcomes, WRITES)
+
+    return pipeline_silver_materialization

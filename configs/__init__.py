@@ -1,0 +1,1 @@
+"""Settings: YAML per environment, overridden by the process environment, then by the command line."""

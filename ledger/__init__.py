@@ -1,0 +1,1 @@
+"""HOW: pure PySpark. Imports neither Dagster nor a Databricks SDK."""

@@ -1,0 +1,163 @@
+"""Landing day to Bronze: typed from source text, nothing lost, loaded once, one commit (spec section 4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from ledger.bronze.landing import LandingFile, SourceText, list_files, read_text
+from ledger.bronze.metadata import FILE_HASH, INGEST_DATE, RAW, SOURCE_FILE, source_columns
+from ledger.contract import Table
+from ledger.errors import IngestError, LedgerError
+from ledger.lakehouse import Lakehouse
+from ledger.money import SOURCE_MONEY, parse_money
+from ledger.text import clean, parse_boolean, parse_integer, parse_timestamp
+from ledger.window import day_start, kst_date, lit_ts
+
+logger = logging.getLogger(__name__)
+_DEFAULT_SOURCE_SYSTEM = "landing"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one landing day brought to one Bronze table."""
+
+    table: str
+    day: date
+    files_loaded: int
+    files_skipped: int
+    rows: int
+
+
+def ingest_day(lakehouse: Lakehouse, table: Table, *, landing: str, day: date, now: datetime) -> Ingested:
+    """Load the files of one landing day that the table does not have yet, in one commit.
+
+    Raises :class:`IngestError` naming the files that cannot be read, after the other files were loaded.
+    """
+    found = list_files(lakehouse.spark, landing, table, day)
+    fresh = _not_loaded(lakehouse, table, found)
+    stamp = min(now, day_start(day + timedelta(days=1)) - timedelta(microseconds=1))
+    rows, broken = 0, dict[str, str]()
+    if fresh:
+        try:
+            rows = _load(lakehouse, table, fresh, stamp)
+        except LedgerError:
+            raise
+        except Exception as error:
+            broken = _unreadable(lakehouse, table, fresh, stamp)
+            if not broken:
+                raise
+            readable = [f for f in fresh if f.name not in broken]
+            rows = _load(lakehouse, table, readable, stamp) if readable else 0
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in broken.items())
+            raise IngestError(
+                f"cannot read {reasons} ({rows} rows of the day's other files are loaded)",
+                table=table.full_name,
+                partition=day.isoformat(),
+                action="replace or remove the file, then ingest the day again",
+            ) from error
+    if fresh:
+        logger.info("%s %s: %s rows from %d files", table.full_name, day, f"{rows:,}", len(fresh))
+    return Ingested(table.full_name, day, len(fresh), len(found) - len(fresh), rows)
+
+
+def _not_loaded(lakehouse: Lakehouse, table: Table, files: list[LandingFile]) -> list[LandingFile]:
+    if not files:
+        return []
+    stored = lakehouse.read(table).where(F.col(SOURCE_FILE).isin([f.name for f in files]))
+    loaded = {(r[SOURCE_FILE], r[FILE_HASH]) for r in stored.select(SOURCE_FILE, FILE_HASH).distinct().collect()}
+    return [f for f in files if (f.name, f.sha256) not in loaded]
+
+
+def _load(lakehouse: Lakehouse, table: Table, files: list[LandingFile], stamp: datetime) -> int:
+    frames = [bronze_rows(lakehouse, table, file, stamp) for file in files]
+    extra = sorted({name for df in frames for name in df.columns if name not in table.column_names})
+    if extra:
+        lakehouse.add_columns(table, extra)
+    rows = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+    return lakehouse.insert_files(table, rows, files=[f.name for f in files], key=table.key[0]).inserted
+
+
+def _unreadable(
+    lakehouse: Lakehouse, table: Table, files: Iterable[LandingFile], stamp: datetime
+) -> dict[str, str]:
+    """The files that fail when read alone, each with the first line of its error."""
+    broken = {}
+    for file in files:
+        try:
+            bronze_rows(lakehouse, table, file, stamp).agg(F.count(RAW)).collect()
+        except Exception as error:
+            broken[file.name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return broken
+
+
+def bronze_rows(lakehouse: Lakehouse, table: Table, file: LandingFile, stamp: datetime) -> DataFrame:
+    """One file as Bronze rows: the contract's columns in their types, then the unknown fields as strings."""
+    source = read_text(lakehouse.spark, table, [file.path], file.format)
+    return _typed(table, source, file, stamp)
+
+
+def _typed(table: Table, source: SourceText, file: LandingFile, stamp: datetime) -> DataFrame:
+    values: dict[str, Column] = {}
+    unclean: list[Column] = [~source.is_record]
+    if source.leftover is not None:
+        unclean.append(source.leftover)
+    for column in source_columns(table):
+        text = source.columns.get(column.name)
+        if text is None:
+            values[column.name] = F.lit(None).cast(column.type)
+            continue
+        text = F.when(source.is_record, text)
+        if column.type == "string":
+            values[column.name] = text
+            continue
+        written = clean(text)
+        parsed = F.lit(None).cast(column.type) if column.name in source.refused else _parse(written, column.type)
+        values[column.name] = parsed
+        unclean.append(written.isNotNull() & parsed.isNull())
+    extra = {name: F.when(source.is_record, source.columns[name]) for name in source.extra}
+    is_unclean = reduce(lambda a, b: a | b, [F.coalesce(c, F.lit(False)) for c in unclean])
+    named = {
+        **values,
+        SOURCE_FILE: F.lit(file.name),
+        FILE_HASH: F.lit(file.sha256),
+        RAW: F.when(is_unclean, source.raw),
+        **extra,
+    }
+    return _stamped(table, source.df.select(*[c.alias(n) for n, c in named.items()]), file, stamp)
+
+
+def _stamped(table: Table, df: DataFrame, file: LandingFile, stamp: datetime) -> DataFrame:
+    """Metadata that the record does not carry; without an extraction time it was extracted when it arrived."""
+    ingested = F.coalesce("ingested_at", lit_ts(stamp))
+    stamped = {
+        "ingested_at": ingested,
+        "source_extracted_at": F.coalesce("source_extracted_at", ingested),
+        "batch_id": _unless_blank("batch_id", file.batch_id),
+        "source_system": _unless_blank("source_system", _DEFAULT_SOURCE_SYSTEM),
+        INGEST_DATE: kst_date(ingested),
+    }
+    extra = [n for n in df.columns if n not in table.column_names]
+    names = (*table.column_names, *extra)
+    return df.select(*[(stamped[n] if n in stamped else F.col(n)).alias(n) for n in names])
+
+
+def _unless_blank(name: str, otherwise: str) -> Column:
+    return F.when(clean(F.col(name)).isNotNull(), F.col(name)).otherwise(F.lit(otherwise))
+
+
+def _parse(text: Column, type_: str) -> Column:
+    if type_ == SOURCE_MONEY:
+        return parse_money(text)
+    if type_ == "timestamp":
+        return parse_timestamp(text)
+    if type_ == "boolean":
+        return parse_boolean(text)
+    return parse_integer(text, type_)
+

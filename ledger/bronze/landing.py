@@ -1,0 +1,142 @@
+"""Landing files: finding a day's files and reading every value as its source text (spec section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ledger.bronze.metadata import landing_folder, source_columns
+from ledger.contract import Table
+from ledger.money import SOURCE_MONEY
+from ledger.text import is_json_record, json_field
+
+FORMATS = ("jsonl", "csv", "parquet")
+_FLOATS = ("float", "double")
+# Names that every engine accepts as a Delta column without column mapping; a leading underscore is ours.
+_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """One file of one landing day: where it is, its name relative to the landing root, its content hash."""
+
+    path: str
+    name: str
+    sha256: str
+
+    @property
+    def format(self) -> str:
+        return self.name.rsplit(".", 1)[-1]
+
+    @property
+    def batch_id(self) -> str:
+        return f"{self.name.rsplit('/', 1)[-1]}:{self.sha256[:16]}"
+
+
+def list_files(spark: SparkSession, landing: str, table: Table, day: date) -> list[LandingFile]:
+    """The landing files of one KST day, by name; an absent folder is an empty day."""
+    folder = f"{landing_folder(table)}/date={day.isoformat()}"
+    if "://" in landing:
+        return _list_cloud_files(spark, landing, folder)
+    root = Path(landing)
+    paths = sorted(p for p in (root / folder).glob("*") if p.is_file() and p.suffix[1:] in FORMATS)
+    return [LandingFile(str(p), p.relative_to(root).as_posix(), _sha256(p)) for p in paths]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[LandingFile]:
+    """Cloud storage is listed and hashed by the engine, which has the credentials."""
+    reader = spark.read.format("binaryFile").option("pathGlobFilter", "*.{" + ",".join(FORMATS) + "}")
+    try:
+        rows = reader.load(f"{landing}/{folder}").select("path", F.sha2("content", 256).alias("sha")).collect()
+    except PySparkException as error:
+        if "PATH_NOT_FOUND" in str(error):
+            return []
+        raise
+    names = sorted((row["path"].rsplit("/", 1)[-1], row["path"], row["sha"]) for row in rows)
+    return [LandingFile(path, f"{folder}/{name}", sha) for name, path, sha in names]
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """Records of one file as text: ``columns`` maps a column to its source text, ``raw`` is the whole record.
+
+    ``is_record`` is false where the text is no record at all; ``refused`` columns hold values whose type
+    cannot be trusted (a Parquet float is no money); ``extra`` are fields that the contract does not know;
+    ``leftover`` is true where a field fits no column, so that the record's text has to be kept.
+    """
+
+    df: DataFrame
+    columns: dict[str, Column]
+    raw: Column
+    is_record: Column
+    extra: tuple[str, ...] = ()
+    refused: frozenset[str] = frozenset()
+    leftover: Column | None = None
+
+
+def read_text(spark: SparkSession, table: Table, paths: list[str], format_: str) -> SourceText:
+    """The records of files of one format, every value as its source text; blank lines are no records."""
+    known = {c.name for c in source_columns(table)}
+    if format_ == "jsonl":
+        return _read_json_lines(spark, table, paths, known)
+    if format_ == "csv":
+        df = spark.read.csv(paths, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')
+        df = df.toDF(*[name.removeprefix(_BYTE_ORDER_MARK) for name in df.columns])
+        return _from_columns(table, df, known, refused=frozenset())
+    df = spark.read.parquet(*paths)
+    floats = frozenset(f.name for f in df.schema.fields if f.dataType.simpleString() in _FLOATS)
+    money = frozenset(c.name for c in table.columns if c.type == SOURCE_MONEY)
+    return _from_columns(table, df, known, refused=floats & money)
+
+
+def _read_json_lines(spark: SparkSession, table: Table, paths: list[str], known: set[str]) -> SourceText:
+    mark = F.lit(_BYTE_ORDER_MARK)
+    df = spark.read.text(paths).select(F.ltrim(F.col("value"), mark).alias("value"))
+    df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
+    value = F.col("value")
+    unknown = F.array_except(F.json_object_keys(value), F.array(*[F.lit(n) for n in sorted(known)]))
+    names = [row["name"] for row in df.select(F.explode(unknown).alias("name")).distinct().collect()]
+    extra, leftover = _split_unknown(table, names)
+    has_leftover = F.arrays_overlap(unknown, F.array(*[F.lit(n) for n in leftover])) if leftover else None
+    columns = {name: json_field(value, name) for name in (*sorted(known), *extra)}
+    return SourceText(df, columns, value, is_json_record(value), extra, leftover=has_leftover)
+
+
+def _from_columns(table: Table, df: DataFrame, known: set[str], refused: frozenset[str]) -> SourceText:
+    extra, leftover = _split_unknown(table, [n for n in df.columns if n not in known])
+    quoted = {name: F.col(f"`{name}`").cast("string") for name in df.columns}
+    columns = {name: text for name, text in quoted.items() if name in known or name in extra}
+    raw = F.to_json(F.struct(*[text.alias(name) for name, text in quoted.items()]))
+    return SourceText(df, columns, raw, F.lit(True), extra, refused, _any_present(quoted, leftover))
+
+
+def _any_present(texts: dict[str, Column], names: tuple[str, ...]) -> Column | None:
+    if not names:
+        return None
+    return F.coalesce(*[texts[name] for name in names]).isNotNull()
+
+
+def _split_unknown(table: Table, names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Unknown field names that can become string columns, and those that cannot (their record keeps its text)."""
+    taken = {name.lower() for name in table.column_names}
+    extra, leftover = [], []
+    for name in sorted(names):
+        if _COLUMN_NAME.fullmatch(name) and name.lower() not in taken:
+            taken.add(name.lower())
+            extra.append(name)
+        else:
+            leftover.append(name)
+    return tuple(extra), tuple(leftover)

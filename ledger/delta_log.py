@@ -1,0 +1,108 @@
+"""The Delta transaction log behind :mod:`ledger.lakehouse`: versions, commit metrics, conflicts.
+
+The embedded engine has no ``DESCRIBE HISTORY`` and no ``ALTER TABLE``; the ``deltalake`` package reads and
+extends the same log there. Everywhere else SQL does both.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from ledger.errors import CommitConflictError
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_CONFLICT_SIGNS = ("Failed to commit transaction", "DELTA_CONCURRENT", "Concurrent", "DELTA_METADATA_CHANGED")
+_MAX_TRIES = 10
+_FIRST_PAUSE_SEC = 0.05
+_LONGEST_PAUSE_SEC = 3.0
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit: its version and the rows that it wrote (None when the log does not say)."""
+
+    version: int
+    rows: int | None
+
+
+def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[float], None] = time.sleep) -> T:
+    """Run ``write`` again, a bounded number of times with jitter, while another writer's commit wins.
+
+    Raises :class:`CommitConflictError` (transient) when conflicts outlast the tries; other errors pass through.
+    """
+    for attempt in range(1, _MAX_TRIES + 1):
+        try:
+            return write()
+        except Exception as error:
+            if not _is_conflict(error):
+                raise
+            if attempt == _MAX_TRIES:
+                raise CommitConflictError(
+                    f"{_MAX_TRIES} commits in a row lost to other writers", table=table, action="run it again later"
+                ) from error
+            longest = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2**attempt)
+            logger.info("%s: commit conflict, try %d of %d", table, attempt + 1, _MAX_TRIES)
+            pause(random.uniform(longest / 2, longest))
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _is_conflict(error: Exception) -> bool:
+    from_log = isinstance(error, PySparkException) or type(error).__module__.startswith("deltalake")
+    return from_log and any(sign in str(error) for sign in _CONFLICT_SIGNS)
+
+
+class DeltaLog:
+    """Reads the log of a table given both ways: ``ref`` for SQL, ``path`` for files."""
+
+    def __init__(self, spark: SparkSession, *, embedded: bool) -> None:
+        self._spark, self.embedded = spark, embedded
+
+    def exists(self, path: str) -> bool:
+        """Whether a Delta table lies at the path."""
+        if self.embedded:
+            return DeltaTable.is_deltatable(path)
+        try:
+            self._spark.read.format("delta").load(path).schema  # noqa: B018  # the read itself is the question
+        except PySparkException:
+            return False
+        return True
+
+    def last_commit(self, ref: str, path: str) -> Commit:
+        """The newest commit."""
+        return self._history(ref, path, 1)[0]
+
+    def commits_since(self, ref: str, path: str, version: int) -> list[Commit]:
+        """The newest commits after ``version`` (at most 50)."""
+        return [commit for commit in self._history(ref, path, 50) if commit.version > version]
+
+    def add_string_columns(self, ref: str, path: str, names: Sequence[str]) -> None:
+        """Add nullable string columns."""
+        if not self.embedded:
+            self._spark.sql(f"ALTER TABLE {ref} ADD COLUMNS ({', '.join(f'`{n}` string' for n in names)})").collect()
+            return
+        fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
+        DeltaTable(path).alter.add_columns(fields)
+
+    def _history(self, ref: str, path: str, limit: int) -> list[Commit]:
+        if not self.embedded:
+            rows = self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT {limit}").collect()
+            return [_commit(row["version"], row["operationMetrics"]) for row in rows]
+        history = DeltaTable(path, without_files=True).history(limit)
+        return [_commit(entry["version"], entry.get("operationMetrics")) for entry in history]
+
+
+def _commit(version: int, metrics: dict[str, Any] | None) -> Commit:
+    rows = (metrics or {}).get("numOutputRows")
+    return Commit(int(version), None if rows is None else int(rows))

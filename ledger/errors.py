@@ -1,0 +1,70 @@
+"""One error hierarchy: what is wrong, where (table, key, partition), and what to do about it."""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """Base of every error that reaches an operator.
+
+    ``str(error)`` is one readable line: what happened, the place, the next step.
+    Only :class:`TransientError` may be retried; every other fault fails at once (spec section 3).
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        table: str | None = None,
+        key: str | None = None,
+        partition: str | None = None,
+        action: str | None = None,
+    ) -> None:
+        self.what, self.table, self.key, self.partition, self.action = what, table, key, partition, action
+        place = ", ".join(
+            f"{name}={value}" for name, value in (("table", table), ("key", key), ("partition", partition)) if value
+        )
+        super().__init__(what + (f" [{place}]" if place else "") + (f" -> {action}" if action else ""))
+
+
+class ParameterError(LedgerError):
+    """A run parameter is unknown, malformed, or contradicts another; refused before Spark starts."""
+
+
+class SettingsError(LedgerError):
+    """A setting is unknown, missing or of the wrong type; the start is refused."""
+
+
+class ContractError(LedgerError):
+    """A table or a DataFrame does not have the columns, types or partitions of its contract."""
+
+
+class KeyViolationError(LedgerError):
+    """A write whose source has two rows for one key, or a null in a required column; nothing was written."""
+
+
+class IngestError(LedgerError):
+    """A landing file cannot be read; the other files of its day were loaded."""
+
+
+class RulesError(LedgerError):
+    """The rule table or a rule seed is missing, malformed or incomplete."""
+
+
+class QualityGateError(LedgerError):
+    """Silver's quarantine rate is above its rule: bad records are saved, nothing else is."""
+
+
+class ReadinessError(LedgerError):
+    """B or C was asked for a day that Silver has not finished (fail-closed)."""
+
+
+class SecretError(LedgerError):
+    """The salt of the anonymized mart is missing or blank where it is required."""
+
+
+class TransientError(LedgerError):
+    """A fault that may pass by itself: network, cluster, storage."""
+
+
+class CommitConflictError(TransientError):
+    """Another writer kept committing to the same table for longer than the bounded retry allows."""

@@ -1,0 +1,398 @@
+"""The only module that reads or writes Delta. Commit conflicts are retried here and nowhere else.
+
+Every write asserts the contract before it (columns, types, keys, required values) and its row count after it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import Row
+
+from ledger.contract import Table
+from ledger.delta_log import DeltaLog, retry_conflicts
+from ledger.errors import ContractError, KeyViolationError
+from ledger.merge_sql import Change, Scope, merge_statement
+
+logger = logging.getLogger(__name__)
+_SHOWN_OFFENDERS = 3
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What one write changed: rows inserted, updated and deleted; zero rows means no commit was made."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.inserted + self.updated
+
+
+class Lakehouse:
+    """Delta tables at ``<warehouse>/<schema>/<table>``, or ``<catalog>.<schema>.<table>`` when a catalog is set.
+
+    Use as a context manager: staged intermediate results are dropped at the end.
+    """
+
+    def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
+        self.spark = spark
+        self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
+        self._log = DeltaLog(spark, embedded="connect" in type(spark).__module__ and catalog is None)
+        self._staged: list[Path | DataFrame] = []
+
+    def __enter__(self) -> Lakehouse:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for item in self._staged:
+            if isinstance(item, Path):
+                shutil.rmtree(item, ignore_errors=True)
+            else:
+                item.unpersist()
+        self._staged.clear()
+
+    # -- where a table lies ---------------------------------------------------------------------------------------
+
+    def ref(self, table: Table) -> str:
+        """How SQL names the table."""
+        return f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{self.path(table)}`"
+
+    def path(self, table: Table) -> str:
+        return f"{self._warehouse}/{table.schema}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        if self._catalog:
+            return bool(self.spark.catalog.tableExists(f"{self._catalog}.{table.full_name}"))
+        return self._log.exists(self.path(table))
+
+    def version(self, table: Table) -> int:
+        """The table's newest Delta version."""
+        return self._log.last_commit(self.ref(table), self.path(table)).version
+
+    # -- schema ---------------------------------------------------------------------------------------------------
+
+    def create(self, table: Table) -> bool:
+        """Create the table from its contract unless it exists; true when it was created. Loads no data."""
+        if self.exists(table):
+            return False
+        if self._catalog:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}").collect()
+        columns = ", ".join(
+            f"`{c.name}` {c.type}{' NOT NULL' if c.name in table.required else ''} COMMENT '{_quoted(c.comment)}'"
+            for c in table.columns
+        )
+        partition = f" PARTITIONED BY (`{table.partition_by}`)" if table.partition_by else ""
+        properties = " TBLPROPERTIES ('delta.appendOnly' = 'true')" if self._is_append_only(table) else ""
+        name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
+        location = "" if self._catalog else f" LOCATION '{_quoted(self.path(table))}'"
+        if not self._catalog:  # a name of this session only; the table itself is its path
+            self.spark.sql(f"DROP TABLE IF EXISTS {name}").collect()
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
+            f" COMMENT '{_quoted(table.description)}'{partition}{location}{properties}"
+        ).collect()
+        return True
+
+    @staticmethod
+    def _is_append_only(table: Table) -> bool:
+        return table.write == "append" and table.schema == "bronze"
+
+    def validate(self, table: Table) -> None:
+        """Compare the stored table with its contract column by column; raises :class:`ContractError`.
+
+        Bronze may have more columns than its contract (fields that the contract does not know).
+        """
+        stored = {field.name: field.dataType.simpleString() for field in self.read(table).schema.fields}
+        problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
+        problems += [
+            f"{c.name} is {stored[c.name]}, not {c.type}" for c in table.columns if stored.get(c.name, c.type) != c.type
+        ]
+        if table.schema != "bronze":
+            problems += [f"{name} is not in the contract" for name in stored if name not in table.column_names]
+        if problems:
+            raise ContractError(
+                "the stored table does not match its contract: " + "; ".join(problems),
+                table=table.full_name,
+                action="migrate the table or restore it; nothing was changed",
+            )
+
+    def add_columns(self, table: Table, names: Sequence[str]) -> None:
+        """Add nullable string columns that the stored table lacks (schema evolution of Bronze)."""
+        stored = {name.lower() for name in self.read(table).columns}
+        missing = [name for name in names if name.lower() not in stored]
+        if missing:
+            logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
+            retry_conflicts(
+                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing), table.full_name
+            )
+
+    # -- read -----------------------------------------------------------------------------------------------------
+
+    def read(self, table: Table, scope: Scope | None = None) -> DataFrame:
+        """The table, pruned to the partitions of ``scope``; raises :class:`ContractError` when it is missing."""
+        if not self.exists(table):
+            raise ContractError("the table does not exist", table=table.full_name, action="run bootstrap_catalog")
+        if self._catalog:
+            df = self.spark.table(f"{self._catalog}.{table.full_name}")
+        else:
+            df = self.spark.read.format("delta").load(self.path(table))
+        if scope is None or table.partition_by is None:
+            return df
+        return df.where(scope.condition(table.partition_by))
+
+    def rows(self, table: Table, records: Iterable[Mapping[str, Any]]) -> DataFrame:
+        """Plain values as a DataFrame of the table's contract.
+
+        Scalars travel as text and are cast by the contract, so no client library's time zone or decimal
+        context can touch them.
+        """
+        nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
+        schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
+        data = [
+            tuple(r.get(n) if n in nested or r.get(n) is None else str(r[n]) for n in table.column_names)
+            for r in records
+        ]
+        return table.conform(self.spark.createDataFrame(data, schema))
+
+    def stage(self, df: DataFrame) -> DataFrame:
+        """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""
+        if not self._log.embedded:
+            self._staged.append(df.persist())
+            return self._staged[-1]  # type: ignore[return-value]  # the frame that was just appended
+        folder = Path(tempfile.mkdtemp(prefix="ledger-stage-"))
+        self._staged.append(folder)
+        df.write.mode("overwrite").parquet(str(folder))
+        return self.spark.read.schema(df.schema).parquet(str(folder))
+
+    # -- write ----------------------------------------------------------------------------------------------------
+
+    def append(self, table: Table, df: DataFrame, *, expected: int) -> WriteResult:
+        """Append ``expected`` rows in one commit; no rows make no commit."""
+        if expected == 0:
+            return WriteResult()
+        self._check_rows(table, df, keyed=False)
+        before = self.version(table)
+        retry_conflicts(lambda: self._save(table, df.write.format("delta").mode("append")), table.full_name)
+        self._check_commit(table, before, expected)
+        return WriteResult(inserted=expected)
+
+    def append_new(self, table: Table, df: DataFrame, *, identity: Sequence[str], stored: DataFrame) -> WriteResult:
+        """Append the rows of ``df`` that ``stored`` does not already hold; equal rows are told apart by their count.
+
+        ``identity`` names the columns in which a retry's row equals the stored one; the caller prunes ``stored``.
+        """
+        fresh = self.stage(df)
+        existing = stored.select(*identity)
+        if existing.limit(1).collect():
+            names = list(identity)
+            seen = existing.groupBy(*names).agg(F.count(F.lit(1)).alias("_stored"))
+            ranked = fresh.withColumn("_rank", F.expr(f"row_number() over (partition by {', '.join(names)} order by 1)"))
+            match = [F.col(f"n.{n}").eqNullSafe(F.col(f"o.{n}")) for n in names]
+            joined = ranked.alias("n").join(seen.alias("o"), match, "left")
+            fresh = self.stage(joined.where("o._stored IS NULL OR n._rank > o._stored").select("n.*").drop("_rank"))
+        return self.append(table, table.conform(fresh), expected=fresh.count())
+
+    def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
+        """Append the rows of landing files, unless another writer loaded the same files meanwhile (Bronze).
+
+        A merge that only inserts: the transaction log sees that it read the files' rows, so of two concurrent
+        loads of one file the second conflicts, retries and inserts nothing. ``df`` has the table's own columns.
+        """
+        stored = self.read(table).columns
+        aligned = df.select(*[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored])
+        aligned.createOrReplaceTempView("_source")
+        names = ", ".join("'" + _quoted(f) + "'" for f in files)
+        statement = (
+            f"MERGE INTO {self.ref(table)} t USING _source s ON t._source_file IN ({names})"
+            f" AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
+            f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
+            " WHEN NOT MATCHED THEN INSERT *"
+        )
+        return WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
+
+    def merge(
+        self,
+        table: Table,
+        source: DataFrame,
+        *,
+        scope: Scope,
+        update_when: str = "true",
+        differ: Sequence[str] | None = None,
+        delete_when: str | None = None,
+    ) -> WriteResult:
+        """Make the stored rows of ``scope`` agree with ``source`` (staged, conformed), in one commit or none.
+
+        ``differ``: the columns whose difference makes a stored row change (default: all but the key);
+        ``update_when``: a further condition on ``t`` and ``s``; ``delete_when``: the stored rows (``t``) that go
+        when the source does not have them. Raises :class:`KeyViolationError`.
+        """
+        plan = self.plan_merge(table, source, scope=scope, update_when=update_when, differ=differ)
+        return self.commit_merge(plan, delete_when=delete_when)
+
+    def plan_merge(
+        self,
+        table: Table,
+        source: DataFrame,
+        *,
+        scope: Scope,
+        update_when: str = "true",
+        differ: Sequence[str] | None = None,
+        touch: Sequence[str] = (),
+    ) -> MergePlan:
+        """The first half of :meth:`merge`: checks the source and finds what would change. Writes nothing.
+
+        ``touch``: columns that are set, alone, where only they differ (the run that wrote the values stays named).
+        """
+        self._check_rows(table, source, keyed=True)
+        differ = tuple(differ if differ is not None else [n for n in table.column_names if n not in table.key])
+        condition = Change(update_when, differ, tuple(touch))
+        target = self.read(table, scope).select(*dict.fromkeys((*table.key, *table.column_names)))
+        on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
+        joined = source.alias("s").join(target.withColumn("_stored", F.lit(True)).alias("t"), on, "left")
+        part = table.partition_by
+        dates = [F.col(f"s.{part}").alias("_new_part"), F.col(f"t.{part}").alias("_old_part")] if part else []
+        changed = self.stage(
+            joined.where(f"t._stored IS NULL OR {condition.any_when}").select(
+                "s.*", "t._stored", F.expr(condition.values_when).alias("_values"), *dates
+            )
+        )
+        counts = changed.groupBy("_stored", "_values", *(["_new_part", "_old_part"] if part else [])).count()
+        return MergePlan(table, source, scope, changed.select(*source.columns), condition, tuple(counts.collect()))
+
+    def commit_merge(self, plan: MergePlan, *, delete_when: str | None = None) -> WriteResult:
+        """The second half of :meth:`merge`: one MERGE commit, or none when nothing changes."""
+        table, deleted = plan.table, 0
+        if delete_when is not None:
+            stale = self.read(table, plan.scope).alias("t").where(delete_when)
+            on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
+            deleted = stale.join(plan.source.alias("s"), on, "left_anti").count()
+        if not plan.rows and not deleted:
+            return WriteResult()
+        (plan.source if deleted else plan.changed).createOrReplaceTempView("_source")
+        statement = merge_statement(
+            table, self.ref(table), scope=plan.scope, change=plan.change, delete_when=delete_when if deleted else None
+        )
+        affected = retry_conflicts(lambda: self._affected(statement), table.full_name)
+        if affected not in (plan.rows, plan.rows + deleted):
+            raise ContractError(
+                f"a merge of {plan.rows} rows changed {affected}",
+                table=table.full_name,
+                action="another writer changed the same rows: run the same command again",
+            )
+        return WriteResult(plan.inserted, plan.updated, deleted)
+
+    def replace_partition(self, table: Table, df: DataFrame, partition: object) -> WriteResult:
+        """Replace one partition by ``df`` in one commit (``replaceWhere``)."""
+        if table.partition_by is None:
+            raise ContractError("only a partitioned table can replace a partition", table=table.full_name)
+        self._check_rows(table, df, keyed=bool(table.key))
+        stray = df.where(~F.col(table.partition_by).eqNullSafe(F.lit(str(partition)).cast("date"))).limit(1).collect()
+        if stray:
+            raise ContractError("rows outside the partition", table=table.full_name, partition=str(partition))
+        expected = df.count()
+        before = self.version(table)
+        writer = df.write.format("delta").mode("overwrite")
+        writer = writer.option("replaceWhere", f"{table.partition_by} = '{partition}'")
+        retry_conflicts(lambda: self._save(table, writer), table.full_name)
+        if expected:
+            self._check_commit(table, before, expected)
+        return WriteResult(inserted=expected)
+
+    # -- assertions -----------------------------------------------------------------------------------------------
+
+    def _check_rows(self, table: Table, df: DataFrame, *, keyed: bool) -> None:
+        """Refuse columns that are not the contract's, nulls in required columns and two rows for one key."""
+        types = [(f.name, f.dataType.simpleString()) for f in df.schema.fields]
+        if types != [(c.name, c.type) for c in table.columns]:
+            raise ContractError(f"columns to write are {types}, not the contract's", table=table.full_name)
+        shown = table.key or table.column_names[:2]
+        if table.required:
+            missing = df.where(" OR ".join(f"{name} IS NULL" for name in table.required))
+            self._refuse(table, "a null in a required column", table.required, missing.limit(_SHOWN_OFFENDERS).collect())
+        if keyed and table.key:
+            twice = df.groupBy(*table.key).count().where("count > 1").limit(_SHOWN_OFFENDERS)
+            self._refuse(table, "several rows for one key", shown, twice.collect())
+
+    @staticmethod
+    def _refuse(table: Table, what: str, columns: Sequence[str], offenders: Sequence[Row]) -> None:
+        if not offenders:
+            return
+        values = "; ".join("(" + ", ".join(f"{c}={row[c]}" for c in columns) + ")" for row in offenders)
+        raise KeyViolationError(
+            f"the write has {what}: {values}",
+            table=table.full_name,
+            key=", ".join(table.key) or None,
+            action="nothing was written; correct the source rows",
+        )
+
+    def _check_commit(self, table: Table, before: int, expected: int) -> None:
+        commits = self._log.commits_since(self.ref(table), self.path(table), before)
+        if not any(commit.rows == expected for commit in commits):
+            raise ContractError(
+                f"{expected} rows were to be written, the log has {[c.rows for c in commits]}", table=table.full_name
+            )
+
+    # -- small helpers --------------------------------------------------------------------------------------------
+
+    def _save(self, table: Table, writer: Any) -> None:
+        if self._catalog:
+            writer.saveAsTable(f"{self._catalog}.{table.full_name}")
+        else:
+            writer.save(self.path(table))
+
+    def _affected(self, statement: str) -> int:
+        row = self.spark.sql(statement).collect()[0].asDict()
+        return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """What a merge would change: the changed source rows, and how many per old and new partition."""
+
+    table: Table
+    source: DataFrame
+    scope: Scope
+    changed: DataFrame
+    change: Change
+    counts: tuple[Row, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows that the merge touches, those included of which only the source order moves."""
+        return sum(row["count"] for row in self.counts)
+
+    @property
+    def inserted(self) -> int:
+        return sum(row["count"] for row in self.counts if row["_stored"] is None)
+
+    @property
+    def updated(self) -> int:
+        return sum(row["count"] for row in self.counts if row["_stored"] is not None and row["_values"])
+
+    @property
+    def partitions(self) -> dict[Any, int]:
+        """Rows whose values change per partition, where they were and where they go; null partitions left out."""
+        changed: dict[Any, int] = {}
+        if self.table.partition_by is None:
+            return changed
+        for row in self.counts:
+            if row["_stored"] is None or row["_values"]:
+                for value in {row["_new_part"], row["_old_part"]} - {None}:
+                    changed[value] = changed.get(value, 0) + row["count"]
+        return changed
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,97 @@
+"""The text of a MERGE, and the partitions that it names so that the engine can prune."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from ledger.contract import Table
+from ledger.window import sql_date
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The partitions of a date-partitioned table that a read or a merge may touch.
+
+    ``[start, end]`` inclusive (either end open when None), plus single ``days``, plus the null partition.
+    """
+
+    start: date | None = None
+    end: date | None = None
+    days: frozenset[date] = field(default_factory=frozenset)
+    null_partition: bool = False
+
+    @classmethod
+    def of(cls, days: Iterable[date]) -> Scope:
+        """Exactly these days."""
+        return cls(days=frozenset(days))
+
+    def condition(self, column: str) -> str:
+        """The SQL condition on the partition column, every partition a literal."""
+        terms = []
+        bounds = [f"{column} >= {sql_date(self.start)}"] if self.start else []
+        bounds += [f"{column} <= {sql_date(self.end)}"] if self.end else []
+        if bounds:
+            terms.append(f"({' AND '.join(bounds)})")
+        single = sorted(d for d in self.days if not self._in_range(d))
+        if single:
+            terms.append(f"{column} IN ({', '.join(map(sql_date, single))})")
+        if self.null_partition:
+            terms.append(f"{column} IS NULL")
+        return f"({' OR '.join(terms)})" if terms else "true"
+
+    def _in_range(self, day: date) -> bool:
+        if self.start is None and self.end is None:
+            return False
+        return (self.start is None or self.start <= day) and (self.end is None or day <= self.end)
+
+
+@dataclass(frozen=True)
+class Change:
+    """When a stored row ``t`` changes to its source row ``s``.
+
+    ``differ``: columns whose difference rewrites the row; ``touch``: columns that are set alone where only they
+    differ; ``update_when``: a further condition on both.
+    """
+
+    update_when: str
+    differ: tuple[str, ...]
+    touch: tuple[str, ...] = ()
+
+    @property
+    def values_when(self) -> str:
+        return f"(({self.update_when}) AND ({_differs(self.differ)}))"
+
+    @property
+    def touch_when(self) -> str:
+        return f"(({self.update_when}) AND ({_differs(self.touch)}))"
+
+    @property
+    def any_when(self) -> str:
+        return f"(({self.update_when}) AND ({_differs((*self.differ, *self.touch))}))"
+
+
+def _differs(columns: tuple[str, ...]) -> str:
+    return " OR ".join(f"NOT (t.{c} <=> s.{c})" for c in columns) or "false"
+
+
+def merge_statement(table: Table, ref: str, *, scope: Scope, change: Change, delete_when: str | None) -> str:
+    """``MERGE INTO ref t USING _source s``: update what changed, insert what is new, delete what is gone.
+
+    Required key columns compare with ``=`` (the engines join on it fast), nullable ones null-safe.
+    """
+    pruned = scope.condition(f"t.{table.partition_by}") if table.partition_by else "true"
+    keys = [f"t.{k} {'=' if k in table.required else '<=>'} s.{k}" for k in table.key]
+    columns = table.column_names
+    clauses = [f"WHEN MATCHED AND {change.values_when} THEN UPDATE SET {_assignments(columns)}"]
+    if change.touch:
+        clauses.append(f"WHEN MATCHED AND {change.touch_when} THEN UPDATE SET {_assignments(change.touch)}")
+    clauses.append(f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{c}' for c in columns)})")
+    if delete_when:
+        clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {pruned} AND ({delete_when}) THEN DELETE")
+    return f"MERGE INTO {ref} t USING _source s ON {pruned} AND {' AND '.join(keys)} {' '.join(clauses)}"
+
+
+def _assignments(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"t.{c} = s.{c}" for c in columns)

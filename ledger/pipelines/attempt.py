@@ -1,0 +1,120 @@
+"""What every pipeline run has in common: its context, its outcome, and the record of every attempt (spec 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from ledger.bronze.ingest import Ingested, ingest_day
+from ledger.contract import Table
+from ledger.errors import LedgerError
+from ledger.lakehouse import Lakehouse, WriteResult
+from ledger.rules import RuleBook, RuleLoadMode, load_rules
+from ledger.state import Attempt, PipelineName, record_failure
+from ledger.tables import BRONZE
+from ledger.window import Window
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a pipeline needs besides its window: tables, identity, clock, settings.
+
+    ``clock`` gives the current UTC instant; ``started_at`` identifies the attempt in the run log.
+    """
+
+    lakehouse: Lakehouse
+    run_id: str
+    clock: Callable[[], datetime]
+    started_at: datetime
+    lookback_days: int
+    landing: str
+    ingest: Literal["landing", "external"]
+    rule_load_mode: RuleLoadMode
+    seed_path: str
+    skip_readiness: bool = False
+
+    @cached_property
+    def rules(self) -> RuleBook:
+        """The rules in force, loaded once per run, on first use: a fault in them is an attempt's failure."""
+        return load_rules(self.lakehouse, mode=self.rule_load_mode, seed_path=self.seed_path)
+
+
+@dataclass
+class Outcome:
+    """What one task did to one window, for the log and for metadata. Counts are rows."""
+
+    window: Window
+    rows_read: int = 0
+    rows_quarantined: int = 0
+    writes: dict[str, WriteResult] = field(default_factory=dict)
+    ingested: list[Ingested] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def rows_written(self) -> int:
+        return sum(result.written for result in self.writes.values())
+
+    def wrote(self, table: Table, result: WriteResult) -> None:
+        self.writes[table.full_name] = result
+
+
+def attempt_of(
+    run: Run, pipeline: PipelineName, window: Window, outcome: Outcome | None = None, *, message: str | None = None
+) -> Attempt:
+    """The attempt as it stands now, for the run log."""
+    return Attempt(
+        pipeline_name=pipeline,
+        run_id=run.run_id,
+        window=window,
+        started_at=run.started_at,
+        ended_at=run.clock(),
+        rows_read=outcome.rows_read if outcome else None,
+        rows_written=outcome.rows_written if outcome else None,
+        rows_quarantined=outcome.rows_quarantined if outcome else None,
+        rule_load_mode=None if pipeline == "pipeline_c" else run.rule_load_mode,
+        message=message,
+    )
+
+
+@contextmanager
+def recorded_failure(run: Run, pipeline: PipelineName, window: Window) -> Iterator[None]:
+    """Record a failure of the block in state and run log, then let it pass on."""
+    try:
+        yield
+    except Exception as error:
+        try:
+            record_failure(run.lakehouse, attempt_of(run, pipeline, window, message=first_line(error)))
+        except Exception:
+            logger.exception("the failure of %s could not be recorded", pipeline)
+        raise
+
+
+def first_line(error: BaseException) -> str:
+    """An error as one line: a LedgerError whole, anything else by type and first line."""
+    if isinstance(error, LedgerError):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def load_landing(run: Run, window: Window) -> list[Ingested]:
+    """Load the landing days that the window covers (nothing where another system fills Bronze)."""
+    if run.ingest == "external":
+        return []
+    return [
+        ingest_day(run.lakehouse, table, landing=run.landing, day=part.date_kst, now=run.clock())
+        for part in window.split_by_day()
+        for table in BRONZE
+    ]
+
+
+def row_counts(outcome: Outcome) -> Mapping[str, int]:
+    """Rows written per table."""
+    return {name: result.written for name, result in outcome.writes.items()}

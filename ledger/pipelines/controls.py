@@ -1,0 +1,231 @@
+"""Pipeline B: is the ledger consistent? Tasks recon, supply_ops and finalize (spec section 7)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ledger.contract import Table
+from ledger.gold import (
+    admin_tx_search,
+    exception_ledger,
+    ledger_supply_balance_daily,
+    ops_ledger_pairing_quality_daily,
+    ops_payment_failure_daily,
+    ops_payment_refund_daily,
+    recon_daily_snapshot_flow,
+)
+from ledger.gold.ops_payment_daily import outcome_per_merchant
+from ledger.lakehouse import Scope, WriteResult
+from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
+from ledger.silver.internal import LEDGER_DAILY_FLOW
+from ledger.state import check_ready, from_micros, record_success
+from ledger.window import Window, kst_day, lit_date, lit_ts
+
+logger = logging.getLogger(__name__)
+
+RECON_TABLES = (recon_daily_snapshot_flow.TABLE,)
+SUPPLY_OPS_TABLES = (
+    ledger_supply_balance_daily.TABLE,
+    ops_payment_failure_daily.TABLE,
+    ops_payment_refund_daily.TABLE,
+    ops_ledger_pairing_quality_daily.TABLE,
+    admin_tx_search.TABLE,
+)
+_TAGGED_INPUTS = ("bronze.transaction_ledger_raw", "bronze.user_wallets_raw")
+
+
+def run_recon(run: Run, window: Window) -> Outcome:
+    """Hold every wallet's balance change of the KST day against its ledger flow; an exception per drifting user."""
+    with recorded_failure(run, "pipeline_b", window):
+        _require_ready(run, window)
+        outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
+        snapshots = lakehouse.read(wallet_snapshot.TABLE, _lookback(run, day))
+        pairs = lakehouse.stage(recon_daily_snapshot_flow.snapshot_pairs(snapshots, day))
+        rule = run.rules["ledger/drift_abs"]
+        rows = lakehouse.stage(
+            recon_daily_snapshot_flow.reconcile(
+                pairs,
+                _entries_since(run, pairs, "opening_ts", day),
+                day=day,
+                dq_tag=day_tag(run, day),
+                run_id=run.run_id,
+                rule_id=rule.rule_id,
+            )
+        )
+        outcome.rows_read = pairs.count()
+        _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows, day)
+        findings = exception_ledger.ledger_exceptions(
+            rows,
+            exception_type=exception_ledger.RECON_DRIFT_HIGH,
+            value="drift_abs",
+            evidence=("user_id", "delta_balance_total", "net_flow_total", "drift_abs"),
+            source_table=recon_daily_snapshot_flow.TABLE.full_name,
+            rule=rule,
+            run_id=run.run_id,
+            window=window,
+            now=run.clock(),
+        )
+        outcome.facts["drifting_users"] = _merge_exceptions(run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH)
+    return outcome
+
+
+def run_supply_ops(run: Run, window: Window) -> Outcome:
+    """Hold issued supply against all wallets at the day's end, and compute the day's operations tables."""
+    with recorded_failure(run, "pipeline_b", window):
+        _require_ready(run, window)
+        outcome, day = Outcome(window), window.date_kst
+        _supply(run, outcome, window)
+        entries = run.lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
+        payments = run.lakehouse.read(order_events.TABLE, _lookback(run, day)).where(
+            F.col("order_source") == order_events.PAYMENT_ORDERS
+        )
+        days_payments = payments.where(F.col("event_date_kst") == lit_date(day))
+        for module in (ops_payment_failure_daily, ops_payment_refund_daily):
+            counts = outcome_per_merchant(
+                module.TABLE, days_payments, statuses=module.STATUSES, day=day, run_id=run.run_id
+            )
+            _merge_day(run, outcome, module.TABLE, run.lakehouse.stage(counts), day)
+        pairing = ops_ledger_pairing_quality_daily.pairing_quality(entries, day=day, run_id=run.run_id)
+        _merge_day(run, outcome, ops_ledger_pairing_quality_daily.TABLE, run.lakehouse.stage(pairing), day)
+        search = run.lakehouse.stage(admin_tx_search.search_rows(entries, payments, run_id=run.run_id))
+        outcome.rows_read = search.count()
+        _merge_day(run, outcome, admin_tx_search.TABLE, search, day)
+    return outcome
+
+
+def finalize_success(run: Run, window: Window) -> Outcome:
+    """Both tasks succeeded: log the attempt with the day's Gold rows and advance ``pipeline_b``."""
+    outcome = Outcome(window)
+    for table in (*RECON_TABLES, *SUPPLY_OPS_TABLES):
+        rows = run.lakehouse.read(table, Scope.of([window.date_kst])).count()
+        outcome.wrote(table, WriteResult(inserted=rows))
+    for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
+        outcome.rows_read += run.lakehouse.read(table, Scope.of([window.date_kst])).count()
+    record_success(run.lakehouse, attempt_of(run, "pipeline_b", window, outcome))
+    return outcome
+
+
+def _require_ready(run: Run, window: Window) -> None:
+    if not run.skip_readiness:
+        check_ready(run.lakehouse, window)
+
+
+def _lookback(run: Run, day: date) -> Scope:
+    """The day and the lookback before it."""
+    return Scope(day - timedelta(days=run.lookback_days), day)
+
+
+def _entries_since(run: Run, frame: DataFrame, ts: str, day: date) -> DataFrame:
+    """Ledger entries from the earliest instant of ``frame`` to the day's end: only partitions that can matter."""
+    row = frame.agg(F.min(F.unix_micros(ts)).alias("earliest")).collect()[0]
+    instant = from_micros(row["earliest"])
+    return run.lakehouse.read(ledger_entries.TABLE, Scope(kst_day(instant) if instant else day, day))
+
+
+def _supply(run: Run, outcome: Outcome, window: Window) -> None:
+    lakehouse, day, table = run.lakehouse, window.date_kst, ledger_supply_balance_daily.TABLE
+    flows = lakehouse.read(LEDGER_DAILY_FLOW).where(F.col("event_date_kst") <= lit_date(day))
+    issued = flows.agg(F.sum("issued_flow").alias("issued")).collect()[0]["issued"] or Decimal(0)
+    # A snapshot exactly at the day's end still counts, and its partition is the next day's.
+    around = Scope(day - timedelta(days=run.lookback_days), day + timedelta(days=1))
+    snapshots = lakehouse.read(wallet_snapshot.TABLE, around).where(F.col("snapshot_ts") <= lit_ts(window.end))
+    last = lakehouse.stage(ledger_supply_balance_daily.last_snapshots(snapshots))
+    entries = _entries_since(run, last, "snapshot_ts", day)
+    wallets = ledger_supply_balance_daily.wallet_total(last, entries).collect()[0]["total"]
+    rule = run.rules["ledger/supply_diff_abs"]
+    row = ledger_supply_balance_daily.supply_row(
+        day=day,
+        issued=issued,
+        wallets=wallets,
+        alert_above=rule.alert_above,
+        dq_tag=day_tag(run, day),
+        run_id=run.run_id,
+        rule_id=rule.rule_id,
+    )
+    rows = lakehouse.rows(table, [row])
+    _merge_day(run, outcome, table, rows, day)
+    outcome.facts |= {
+        "supply_is_ok": row["is_ok"],
+        **{n: str(row[n]) for n in ("issued_supply", "wallet_total_balance", "diff_amount")},
+    }
+    findings = exception_ledger.ledger_exceptions(
+        rows.withColumn("_diff_abs", F.abs("diff_amount")),
+        exception_type=exception_ledger.SUPPLY_MISMATCH,
+        value="_diff_abs",
+        evidence=("issued_supply", "wallet_total_balance", "diff_amount"),
+        source_table=table.full_name,
+        rule=rule,
+        run_id=run.run_id,
+        window=window,
+        now=run.clock(),
+    )
+    _merge_exceptions(run, outcome, findings, exception_ledger.SUPPLY_MISMATCH)
+
+
+def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame, day: date) -> None:
+    """Write the day's rows and remove those that the day no longer has: a rerun leaves what a first run leaves."""
+    outcome.wrote(table, run.lakehouse.merge(table, rows, scope=Scope.of([day]), delete_when="true"))
+
+
+def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception_type: str) -> int:
+    """Merge one type's exceptions of this day and run, removing its stale ones; the number that stand."""
+    staged = run.lakehouse.stage(findings)
+    result = run.lakehouse.merge(
+        exception_ledger.TABLE,
+        staged,
+        scope=Scope.of([outcome.window.date_kst]),
+        differ=[c for c in exception_ledger.IDENTITY if c not in exception_ledger.TABLE.key],
+        delete_when=f"t.domain = 'ledger' AND t.exception_type = '{exception_type}' AND t.run_id = '{run.run_id}'",
+    )
+    outcome.wrote(exception_ledger.TABLE, result)
+    return staged.count()
+
+
+def day_tag(run: Run, day: date) -> str | None:
+    """The most severe guardrail tag of the day's ledger and wallet inputs, ties by the order of the tags.
+
+    A later evaluation whose window covers an earlier one replaces it.
+    """
+    rows = (
+        run.lakehouse.read(dq_status.TABLE, Scope.of([day]))
+        .where(F.col("source_table").isin(*_TAGGED_INPUTS))
+        .select(
+            "source_table",
+            "dq_tag",
+            "severity",
+            *[F.unix_micros(c).alias(c) for c in ("window_start_ts", "window_end_ts", "generated_at")],
+        )
+        .collect()
+    )
+    return most_severe_tag([row.asDict() for row in rows])
+
+
+def most_severe_tag(evaluations: list[dict[str, Any]]) -> str | None:
+    """:func:`day_tag` over plain rows (times as comparable numbers)."""
+    ordered = sorted(evaluations, key=lambda e: e["generated_at"])
+    standing = [
+        e
+        for i, e in enumerate(ordered)
+        if not any(
+            later["source_table"] == e["source_table"]
+            and later["window_start_ts"] <= e["window_start_ts"]
+            and later["window_end_ts"] >= e["window_end_ts"]
+            for later in ordered[i + 1 :]
+        )
+    ]
+    tagged = [e for e in standing if e["dq_tag"] is not None]
+    if not tagged:
+        return None
+    worst = min(
+        tagged,
+        key=lambda e: (dq_status.SEVERITY_ORDER.index(e["severity"]), dq_status.TAG_ORDER.index(e["dq_tag"])),
+    )
+    return str(worst["dq_tag"])
+

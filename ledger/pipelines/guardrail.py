@@ -1,0 +1,223 @@
+"""Pipeline A: can the inputs be trusted? (spec section 6)"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
+from ledger.contract import Table
+from ledger.gold import exception_ledger
+from ledger.lakehouse import Scope
+from ledger.money import round_rate
+from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
+from ledger.rules import Rule, RuleBook, Severity
+from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
+from ledger.silver.window_rows import read_window
+from ledger.state import from_micros, read_state, record_success
+from ledger.text import clean, stable_json
+from ledger.window import Window, kst_day, lit_ts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One guarded Bronze table: its duplicate key, its event time, its row rules."""
+
+    table: Table
+    dup_metric: str
+    event_time: str
+
+    def key(self) -> tuple[Column, ...]:
+        if self.table is user_wallets_raw.TABLE:
+            return clean(F.col("user_id")), wallet_snapshot.snapshot_ts()
+        return (clean(F.col(self.table.key[0])),)
+
+    def reason(self, rules: RuleBook) -> Column:
+        if self.table is user_wallets_raw.TABLE:
+            return wallet_snapshot.reason()
+        if self.table is payment_orders_raw.TABLE:
+            return order_events.payment_reason(rules.allowed("silver/payment_status_allowed"))
+        return ledger_entries.reason(rules.allowed("silver/entry_type_allowed"))
+
+
+INPUTS = (
+    Input(transaction_ledger_raw.TABLE, "dup_rate_tx_id", "created_at"),
+    Input(user_wallets_raw.TABLE, "dup_rate_user_id", "updated_at"),
+    Input(payment_orders_raw.TABLE, "dup_rate_order_id", "created_at"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Exact measurements of one input in one window; rates are fractions, 0 where the denominator is 0."""
+
+    event_count: int
+    dup_rate: Fraction
+    bad_records_rate: Fraction
+    freshness_sec: int | None
+    zero_windows: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that fired."""
+
+    tag: str
+    severity: Severity
+    rule: Rule
+    value: Fraction
+
+
+def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
+    """Evaluate one window (within one KST day) of the three inputs; append dq_status and exceptions; advance state.
+
+    A backfill measures zero windows by itself and leaves the stored counts alone.
+    """
+    with recorded_failure(run, "pipeline_a", window):
+        outcome = Outcome(window, ingested=load_landing(run, window))
+        counts = {} if is_backfill else _previous_counts(run, window)
+        now = run.clock()
+        statuses, exceptions, new_counts = [], [], {}
+        for source in INPUTS:
+            measured = measure(run, source, window, zero_windows_before=counts.get(source.table.name, 0))
+            new_counts[source.table.name] = measured.zero_windows
+            findings = judge(source, measured, run.rules)
+            statuses.append(_status_row(source, measured, findings, run, window, now))
+            exceptions += [_exception_row(source, f, run, window, now) for f in findings]
+            outcome.rows_read += measured.event_count
+        _append(run, outcome, window, dq_status.TABLE, dq_status.IDENTITY, statuses)
+        _append(run, outcome, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions)
+        outcome.facts["findings"] = len(exceptions)
+        record_success(
+            run.lakehouse,
+            attempt_of(run, "pipeline_a", window, outcome),
+            zero_window_counts=None if is_backfill else new_counts,
+            needs_contiguous_window=True,
+        )
+    return outcome
+
+
+def _previous_counts(run: Run, window: Window) -> Mapping[str, int]:
+    """Zero-window counts before this window; a retry after its own success does not count the window again."""
+    state = read_state(run.lakehouse, "pipeline_a")
+    was_counted = state.last_run_id == run.run_id and (
+        state.last_processed_end is not None and state.last_processed_end >= window.end
+    )
+    return {k: v - 1 if was_counted and v else v for k, v in state.zero_window_counts.items()}
+
+
+def measure(run: Run, source: Input, window: Window, *, zero_windows_before: int) -> Measured:
+    """Count, duplicates, bad rows and freshness of one input in one window."""
+    rows = read_window(run.lakehouse, source.table, window)
+    counts = _count(rows, source.key(), source.reason(run.rules))
+    event_count, keyed, distinct, bad = counts
+    return Measured(
+        event_count=event_count,
+        dup_rate=Fraction(keyed - distinct, keyed) if keyed else Fraction(0),
+        bad_records_rate=Fraction(bad, event_count) if event_count else Fraction(0),
+        freshness_sec=_freshness_sec(run, source, window.end),
+        zero_windows=zero_windows_before + 1 if event_count == 0 else 0,
+    )
+
+
+def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[int, int, int, int]:
+    """(rows, rows with a key, distinct keys, rows with a reason), in one pass with two grouping steps."""
+    names = [f"_key{i}" for i in range(len(key))]
+    keyed = rows.select(*[k.alias(n) for k, n in zip(key, names, strict=True)], reason.isNotNull().alias("_bad"))
+    per_key = keyed.groupBy(*names).agg(F.count(F.lit(1)).alias("n"), F.sum(F.col("_bad").cast("bigint")).alias("bad"))
+    has_key = ~F.greatest(*[F.col(n).isNull() for n in names], F.lit(False))
+    row = per_key.agg(
+        F.sum("n").alias("n"),
+        F.sum(F.when(has_key, F.col("n"))).alias("keyed"),
+        F.count(F.when(has_key, F.lit(1))).alias("distinct_keys"),
+        F.sum("bad").alias("bad"),
+    ).collect()[0]
+    return row["n"] or 0, row["keyed"] or 0, row["distinct_keys"] or 0, row["bad"] or 0
+
+
+def _freshness_sec(run: Run, source: Input, end: datetime) -> int | None:
+    """Whole seconds from the newest arrival or event at or before ``end``, within the lookback, up to ``end``."""
+    earliest = end - timedelta(days=run.lookback_days)
+    rows = run.lakehouse.read(source.table, Scope(start=kst_day(earliest) - timedelta(days=1)))
+    newest = []
+    for name in ("ingested_at", source.event_time):
+        ts = F.col(name)
+        newest.append(F.max(F.when((ts <= lit_ts(end)) & (ts >= lit_ts(earliest)), ts)))
+    row = rows.agg(*[F.unix_micros(n).alias(f"t{i}") for i, n in enumerate(newest)]).collect()[0]
+    found = [instant for instant in (from_micros(row["t0"]), from_micros(row["t1"])) if instant]
+    return (end - max(found)) // timedelta(seconds=1) if found else None
+
+
+def judge(source: Input, measured: Measured, rules: RuleBook) -> list[Finding]:
+    """The rules that fired, most severe first, ties in the order of the tags (spec section 6)."""
+    stale, dup, drop, contract = dq_status.TAG_ORDER
+    values = (
+        (stale, "freshness_sec", measured.freshness_sec),
+        (dup, source.dup_metric, measured.dup_rate),
+        (drop, "completeness_zero_windows", measured.zero_windows),
+        (contract, "contract_bad_records_rate", measured.bad_records_rate),
+    )
+    findings = []
+    for tag, metric, value in values:
+        rule = rules.find("dq", metric, source.table.name)
+        severity = rule.severity_at_least(Fraction(value)) if rule and value is not None else None
+        if rule and severity and value is not None:
+            findings.append(Finding(tag, severity, rule, Fraction(value)))
+    return sorted(findings, key=lambda f: dq_status.SEVERITY_ORDER.index(f.severity))
+
+
+def _status_row(
+    source: Input, measured: Measured, findings: list[Finding], run: Run, window: Window, now: datetime
+) -> dict[str, Any]:
+    worst = findings[0] if findings else None
+    return {
+        "source_table": source.table.full_name,
+        "window_start_ts": window.start,
+        "window_end_ts": window.end,
+        "date_kst": window.date_kst,
+        "freshness_sec": measured.freshness_sec,
+        "event_count": measured.event_count,
+        "dup_rate": round_rate(measured.dup_rate),
+        "bad_records_rate": round_rate(measured.bad_records_rate),
+        "dq_tag": worst.tag if worst else None,
+        "severity": worst.severity if worst else None,
+        "run_id": run.run_id,
+        "rule_id": worst.rule.rule_id if worst else None,
+        "generated_at": now,
+    }
+
+
+def _exception_row(source: Input, finding: Finding, run: Run, window: Window, now: datetime) -> dict[str, Any]:
+    metric, value = finding.rule.metric, round_rate(finding.value)
+    return {
+        "date_kst": window.date_kst,
+        "domain": "dq",
+        "exception_type": finding.tag,
+        "severity": finding.severity,
+        "source_table": source.table.full_name,
+        "window_start_ts": window.start,
+        "window_end_ts": window.end,
+        "metric": metric,
+        "metric_value": value,
+        "message": stable_json({"metric": metric, "value": value, "source_table": source.table.full_name}),
+        "run_id": run.run_id,
+        "rule_id": finding.rule.rule_id,
+        "generated_at": now,
+    }
+
+
+def _append(
+    run: Run, outcome: Outcome, window: Window, table: Table, identity: tuple[str, ...], rows: list[dict[str, Any]]
+) -> None:
+    stored = run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)
+    fresh = run.lakehouse.rows(table, rows)
+    outcome.wrote(table, run.lakehouse.append_new(table, fresh, identity=identity, stored=stored))

@@ -1,0 +1,208 @@
+"""Pipeline state, run log, readiness and restatement (spec sections 3 and 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from pyspark.sql import functions as F
+
+from ledger.errors import ReadinessError
+from ledger.gold import pipeline_run_log, pipeline_state
+from ledger.lakehouse import Lakehouse, Scope
+from ledger.silver.internal import DAY_CHANGES
+from ledger.window import Window
+
+PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
+SUCCESS, FAILURE = "success", "failure"
+_MESSAGE_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class PipelineState:
+    """One row of ``gold.pipeline_state``; all empty for a pipeline that never ran."""
+
+    pipeline_name: PipelineName
+    last_success_ts: datetime | None = None
+    last_processed_end: datetime | None = None
+    last_run_id: str | None = None
+    zero_window_counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One pipeline, window and attempt, as ``gold.pipeline_run_log`` records it. Counts are rows."""
+
+    pipeline_name: PipelineName
+    run_id: str
+    window: Window
+    started_at: datetime
+    ended_at: datetime
+    rows_read: int | None = None
+    rows_written: int | None = None
+    rows_quarantined: int | None = None
+    rule_load_mode: str | None = None
+    message: str | None = None
+
+
+def from_micros(micros: int | None) -> datetime | None:
+    """Microseconds since the epoch as a UTC instant: exact, and no client time zone can touch it."""
+    if micros is None:
+        return None
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
+    """The stored state of a pipeline."""
+    times = ("last_success_ts", "last_processed_end")
+    rows = (
+        lakehouse.read(pipeline_state.TABLE)
+        .where(F.col("pipeline_name") == pipeline)
+        .select("last_run_id", "dq_zero_window_counts", *[F.unix_micros(t).alias(t) for t in times])
+        .collect()
+    )
+    if not rows:
+        return PipelineState(pipeline)
+    row = rows[0]
+    return PipelineState(
+        pipeline,
+        from_micros(row["last_success_ts"]),
+        from_micros(row["last_processed_end"]),
+        row["last_run_id"],
+        json.loads(row["dq_zero_window_counts"] or "{}"),
+    )
+
+
+def record_success(
+    lakehouse: Lakehouse,
+    attempt: Attempt,
+    *,
+    zero_window_counts: Mapping[str, int] | None = None,
+    needs_contiguous_window: bool = False,
+) -> None:
+    """Log the attempt, then advance the pipeline's state.
+
+    The watermark never moves back; with ``needs_contiguous_window`` (A) it advances only from a window that
+    starts at or before it. ``zero_window_counts`` None leaves the stored counts alone.
+    """
+    _append_log(lakehouse, attempt, SUCCESS)
+    state = read_state(lakehouse, attempt.pipeline_name)
+    watermark, window = state.last_processed_end, attempt.window
+    if watermark is None or (watermark < window.end and (not needs_contiguous_window or window.start <= watermark)):
+        watermark = window.end
+    counts = state.zero_window_counts if zero_window_counts is None else zero_window_counts
+    _write_state(
+        lakehouse,
+        replace(
+            state,
+            last_success_ts=attempt.ended_at,
+            last_processed_end=watermark,
+            last_run_id=attempt.run_id,
+            zero_window_counts=counts,
+        ),
+        attempt.ended_at,
+    )
+
+
+def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
+    """Log the attempt once and set only ``last_run_id`` and ``updated_at`` of the pipeline's state."""
+    stored = lakehouse.read(pipeline_run_log.TABLE, Scope.of([attempt.window.date_kst])).where(
+        (F.col("pipeline_name") == attempt.pipeline_name)
+        & (F.col("run_id") == attempt.run_id)
+        & (F.col("status") == FAILURE)
+        & (F.unix_micros("started_at") == _micros(attempt.started_at))
+    )
+    if not stored.limit(1).collect():  # B's tasks fail side by side: one attempt is one row
+        _append_log(lakehouse, attempt, FAILURE)
+    state = read_state(lakehouse, attempt.pipeline_name)
+    _write_state(lakehouse, replace(state, last_run_id=attempt.run_id), attempt.ended_at)
+
+
+def check_ready(lakehouse: Lakehouse, window: Window) -> None:
+    """B and C may start on this window: Silver has reached its end and its newest run of every day succeeded.
+
+    Raises :class:`ReadinessError` saying what was required and what was found.
+    """
+    state = read_state(lakehouse, "pipeline_silver")
+    partition = str(window.date_kst)
+    run_silver = f"run pipeline_silver_materialization for {partition}"
+    if state.last_success_ts is None:
+        raise ReadinessError(
+            "required: a success of pipeline_silver; found: it never succeeded", partition=partition, action=run_silver
+        )
+    if state.last_processed_end is None or state.last_processed_end < window.end:
+        found = state.last_processed_end.isoformat() if state.last_processed_end else "none"
+        raise ReadinessError(
+            f"required: pipeline_silver.last_processed_end >= {window.end.isoformat()}; found: {found}",
+            partition=partition,
+            action=run_silver,
+        )
+    newest = _newest_attempts(lakehouse, "pipeline_silver", [w.date_kst for w in window.split_by_day()])
+    for day in (w.date_kst for w in window.split_by_day()):
+        status = newest.get(day, "no run")
+        if status != SUCCESS:
+            raise ReadinessError(
+                f"required: the newest pipeline_silver run of {day} is a success; found: {status}",
+                partition=str(day),
+                action=f"run pipeline_silver_materialization for {day}",
+            )
+
+
+def _newest_attempts(lakehouse: Lakehouse, pipeline: PipelineName, days: list[date]) -> dict[date, str]:
+    log = lakehouse.read(pipeline_run_log.TABLE, Scope.of(days)).where(F.col("pipeline_name") == pipeline)
+    newest = log.groupBy("date_kst").agg(F.max(F.struct("ended_at", "started_at", "status")).alias("newest"))
+    return {row["date_kst"]: row["status"] for row in newest.select("date_kst", "newest.status").collect()}
+
+
+def days_due_for_restatement(lakehouse: Lakehouse) -> list[date]:
+    """Controlled KST days, ascending, of which Silver changed the day itself or an earlier one since B ran."""
+    log = lakehouse.read(pipeline_run_log.TABLE)
+    controlled = (
+        log.where((F.col("pipeline_name") == "pipeline_b") & (F.col("status") == SUCCESS))
+        .groupBy("date_kst")
+        .agg(F.max("started_at").alias("controlled_at"))
+    )
+    changes = lakehouse.read(DAY_CHANGES).groupBy("changed_date_kst").agg(F.max("changed_at").alias("changed_at"))
+    due = controlled.join(
+        changes, (F.col("changed_date_kst") <= F.col("date_kst")) & (F.col("changed_at") > F.col("controlled_at"))
+    )
+    return sorted(row["date_kst"] for row in due.select("date_kst").distinct().collect())
+
+
+def last_controlled(lakehouse: Lakehouse, day: date) -> str | None:
+    """The status of the newest B attempt of a day, None when there is none."""
+    return _newest_attempts(lakehouse, "pipeline_b", [day]).get(day)
+
+
+def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:
+    row = {
+        **{n: getattr(attempt, n) for n in pipeline_run_log.TABLE.column_names if hasattr(attempt, n)},
+        "date_kst": attempt.window.date_kst,
+        "status": status,
+        "window_start_ts": attempt.window.start,
+        "window_end_ts": attempt.window.end,
+        "message": attempt.message[:_MESSAGE_CHARACTERS] if attempt.message else None,
+    }
+    lakehouse.append(pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1)
+
+
+def _write_state(lakehouse: Lakehouse, state: PipelineState, now: datetime) -> None:
+    counts = json.dumps(dict(state.zero_window_counts), sort_keys=True) if state.zero_window_counts else None
+    row = {
+        "pipeline_name": state.pipeline_name,
+        "last_success_ts": state.last_success_ts,
+        "last_processed_end": state.last_processed_end,
+        "last_run_id": state.last_run_id,
+        "dq_zero_window_counts": counts,
+        "updated_at": now,
+    }
+    lakehouse.merge(pipeline_state.TABLE, lakehouse.rows(pipeline_state.TABLE, [row]), scope=Scope())
+
+
+def _micros(instant: datetime) -> int:
+    return int(instant.timestamp()) * 1_000_000 + instant.microsecond
+
+

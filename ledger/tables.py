@@ -1,0 +1,71 @@
+"""All tables, in the order of the specification."""
+
+from __future__ import annotations
+
+from ledger.bronze import (
+    order_items_raw,
+    orders_raw,
+    payment_orders_raw,
+    products_raw,
+    transaction_ledger_raw,
+    user_wallets_raw,
+)
+from ledger.contract import Table
+from ledger.errors import ParameterError
+from ledger.gold import (
+    admin_tx_search,
+    dim_rule_scd2,
+    exception_ledger,
+    fact_payment_anonymized,
+    ledger_supply_balance_daily,
+    ops_ledger_pairing_quality_daily,
+    ops_payment_failure_daily,
+    ops_payment_refund_daily,
+    pipeline_run_log,
+    pipeline_state,
+    recon_daily_snapshot_flow,
+)
+from ledger.silver import bad_records, dq_status, internal, ledger_entries, order_events, order_items, products
+from ledger.silver import wallet_snapshot as wallet_snapshot
+
+BRONZE = tuple(
+    module.TABLE
+    for module in (
+        user_wallets_raw,
+        transaction_ledger_raw,
+        payment_orders_raw,
+        orders_raw,
+        order_items_raw,
+        products_raw,
+    )
+)
+SILVER = tuple(
+    module.TABLE
+    for module in (wallet_snapshot, ledger_entries, order_events, order_items, products, bad_records, dq_status)
+)
+GOLD = tuple(
+    module.TABLE
+    for module in (
+        recon_daily_snapshot_flow,
+        ledger_supply_balance_daily,
+        ops_payment_failure_daily,
+        ops_payment_refund_daily,
+        ops_ledger_pairing_quality_daily,
+        admin_tx_search,
+        fact_payment_anonymized,
+        exception_ledger,
+        pipeline_state,
+        pipeline_run_log,
+        dim_rule_scd2,
+    )
+)
+INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW)
+ALL: tuple[Table, ...] = (*BRONZE, *SILVER, *GOLD, *INTERNAL)
+
+
+def by_name(name: str) -> Table:
+    """The table ``<schema>.<table>`` (or its unique bare name); raises :class:`ParameterError`."""
+    found = [t for t in ALL if name in (t.full_name, t.name)]
+    if len(found) != 1:
+        raise ParameterError(f"unknown table {name!r}", action=f"one of {', '.join(t.full_name for t in ALL)}")
+    return found[0]

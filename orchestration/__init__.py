@@ -1,0 +1,1 @@
+"""WHEN: partitions, jobs, run parameters and the operator's command."""

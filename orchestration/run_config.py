@@ -1,0 +1,214 @@
+"""The run parameters: one model for the Dagster launchpad and the command line (spec section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from ledger.errors import ParameterError
+from ledger.rules import RuleLoadMode
+from ledger.window import Window, kst_day
+
+Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
+WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
+_RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DEFAULT_A_WINDOW = timedelta(minutes=10)
+
+
+class RunParameters(dg.Config):
+    """Parameters of A, Silver, B and C, as text; blank means not given."""
+
+    run_mode: str = Field("", description="incremental or backfill")
+    start_ts: str = Field("", description="UTC window start, ISO-8601")
+    end_ts: str = Field("", description="UTC window end, exclusive, ISO-8601")
+    date_kst_start: str = Field("", description="first KST day, YYYY-MM-DD")
+    date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
+    run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
+    rule_load_mode: str = Field("", description="strict or fallback (not C)")
+    skip_upstream_readiness_check: str = Field("", description="true overrides B's and C's readiness in an emergency")
+    skip_reason: str = Field("", description="why the readiness check is skipped")
+
+
+ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
+    "pipeline_a": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
+    "pipeline_silver": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
+    "pipeline_b": tuple(RunParameters.model_fields),
+    "pipeline_c": tuple(n for n in RunParameters.model_fields if n != "rule_load_mode"),
+}
+
+
+@dataclass(frozen=True)
+class ResolvedRun:
+    """What the parameters ask for. ``windows`` is empty when A has to take its default from its state."""
+
+    windows: tuple[Window, ...]
+    is_backfill: bool
+    run_id: str
+    rule_load_mode: RuleLoadMode
+    skip_readiness: bool
+    skip_reason: str
+
+
+def resolve(
+    pipeline: Pipeline,
+    parameters: RunParameters,
+    *,
+    now: datetime,
+    default_run_id: str,
+    is_prod: bool,
+    partition: date | None = None,
+) -> ResolvedRun:
+    """Check the parameters and turn them into windows, ascending, one per KST day. Starts no Spark.
+
+    Raises :class:`ParameterError` with the name of the parameter that is wrong.
+    """
+    parameters = RunParameters(**{name: value.strip() for name, value in parameters.model_dump().items()})
+    given = {name for name, value in parameters.model_dump().items() if value}
+    for name in sorted(given - set(ALLOWED[pipeline])):
+        raise _refused(name, f"{pipeline} does not take it")
+    run_id = parameters.run_id or default_run_id
+    if not _RUN_ID.fullmatch(run_id):
+        raise _refused("run_id", f"{run_id!r} must match {_RUN_ID.pattern}")
+    mode = _run_mode(parameters, given)
+    if mode == "backfill":
+        window = _backfill_window(pipeline, parameters, given, partition, now)
+    else:
+        window = _incremental_window(pipeline, parameters, given, partition, now)
+    windows = tuple(window.split_by_day()) if window else ()
+    if window and pipeline in ("pipeline_b", "pipeline_c") and not all(w.is_kst_day for w in windows):
+        raise _refused("start_ts", f"{pipeline} works on whole KST days, not on {window}")
+    return ResolvedRun(
+        windows=windows,
+        is_backfill=mode == "backfill",
+        run_id=run_id,
+        rule_load_mode=_rule_load_mode(parameters, is_prod),
+        **_readiness_override(parameters),
+    )
+
+
+def default_guardrail_window(now: datetime, last_processed_end: datetime | None) -> Window:
+    """A's window when none is given: from its watermark, else the last ten minutes (spec section 3)."""
+    if last_processed_end is not None and last_processed_end < now:
+        return Window(last_processed_end, now)
+    return Window(now - _DEFAULT_A_WINDOW, now)
+
+
+def _run_mode(parameters: RunParameters, given: set[str]) -> str:
+    mode = parameters.run_mode
+    if mode not in ("", "incremental", "backfill"):
+        raise _refused("run_mode", f"{mode!r} is unknown; use incremental or backfill")
+    days, instants = given & {"date_kst_start", "date_kst_end"}, given & {"start_ts", "end_ts"}
+    if days and instants:
+        raise _refused(min(instants), f"it cannot be mixed with {min(days)}")
+    if mode == "incremental" and days:
+        raise _refused(min(days), "incremental takes start_ts and end_ts")
+    return mode or ("backfill" if days else "incremental")
+
+
+def _backfill_window(
+    pipeline: Pipeline, parameters: RunParameters, given: set[str], partition: date | None, now: datetime
+) -> Window:
+    if given & {"start_ts", "end_ts"}:
+        window = _instants(parameters, given)
+        if any(not part.is_kst_day for part in window.split_by_day()):
+            raise _refused("start_ts", f"backfill needs whole KST days, {window} is not")
+        first, last = kst_day(window.start), window.date_kst
+    elif given & {"date_kst_start", "date_kst_end"}:
+        first, last = (_day(name, getattr(parameters, name)) for name in ("date_kst_start", "date_kst_end"))
+        if last < first:
+            raise _refused("date_kst_end", f"{last} is before date_kst_start {first}")
+    elif partition:
+        first = last = partition
+    else:
+        raise _refused("date_kst_start", "backfill needs days")
+    if partition and (first, last) != (partition, partition):
+        raise _refused("date_kst_start", f"{first} to {last} contradicts the partition {partition}")
+    return _not_in_future(pipeline, Window(Window.of_day(first).start, Window.of_day(last).end), now, "date_kst_end")
+
+
+def _incremental_window(
+    pipeline: Pipeline, parameters: RunParameters, given: set[str], partition: date | None, now: datetime
+) -> Window | None:
+    if given & {"start_ts", "end_ts"}:
+        window = _not_in_future(None, _instants(parameters, given), now, "end_ts")
+        if partition and window.date_kst != partition:
+            raise _refused("end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}")
+        return window
+    if partition:  # a partition launched with blank parameters is a backfill of that day
+        if parameters.run_mode == "incremental":
+            raise _refused("run_mode", f"incremental needs start_ts and end_ts for the partition {partition}")
+        return _not_in_future(pipeline, Window.of_day(partition), now, "partition")
+    if pipeline == "pipeline_a":
+        return None
+    return Window.of_day(kst_day(now) - timedelta(days=1))
+
+
+def _instants(parameters: RunParameters, given: set[str]) -> Window:
+    for name in ("start_ts", "end_ts"):
+        if name not in given:
+            raise _refused(name, "a window needs both start_ts and end_ts")
+    start, end = (_instant(name, getattr(parameters, name)) for name in ("start_ts", "end_ts"))
+    if not start < end:
+        raise _refused("end_ts", f"{parameters.end_ts} is not after start_ts {parameters.start_ts}")
+    return Window(start, end)
+
+
+def _not_in_future(pipeline: Pipeline | None, window: Window, now: datetime, name: str) -> Window:
+    """Refuse a window that has not ended; A may look at today so far."""
+    if window.end <= now:
+        return window
+    if pipeline == "pipeline_a" and window.start < now:
+        return Window(window.start, now)
+    raise _refused(name, f"{window} lies in the future (now is {now:%Y-%m-%dT%H:%M:%SZ})")
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        if _DAY.fullmatch(text):
+            raise ValueError
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _refused(name, f"{text!r} is not an ISO-8601 time such as 2026-02-01T15:00:00Z") from None
+
+
+def _day(name: str, text: str) -> date:
+    if not text:
+        raise _refused(name, "backfill needs both date_kst_start and date_kst_end")
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        day = date.fromisoformat(text)
+        Window.of_day(day)
+    except (ValueError, OverflowError):
+        raise _refused(name, f"{text!r} is not a day such as 2026-02-01") from None
+    return day
+
+
+def _rule_load_mode(parameters: RunParameters, is_prod: bool) -> RuleLoadMode:
+    mode = parameters.rule_load_mode or "strict"
+    if mode not in ("strict", "fallback"):
+        raise _refused("rule_load_mode", f"{mode!r} is unknown; use strict or fallback")
+    if mode == "fallback" and is_prod:
+        raise _refused("rule_load_mode", "production accepts only strict")
+    return "strict" if mode == "strict" else "fallback"
+
+
+def _readiness_override(parameters: RunParameters) -> dict[str, bool | str]:
+    text = parameters.skip_upstream_readiness_check.lower()
+    if text not in ("", "true", "false"):
+        raise _refused("skip_upstream_readiness_check", f"{text!r} is neither true nor false")
+    if text == "true" and not parameters.skip_reason:
+        raise _refused("skip_reason", "skip_upstream_readiness_check=true needs a reason")
+    return {"skip_readiness": text == "true", "skip_reason": parameters.skip_reason}
+
+
+def _refused(name: str, problem: str) -> ParameterError:
+    return ParameterError(f"parameter {name}: {problem}", action="correct it; nothing was started")

@@ -1,0 +1,66 @@
+"""Spark engines: one code, three places. A process has one session, started on first use (ARCHITECTURE, Engines)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import cache
+from typing import Any
+
+from dagster_pyspark import LazyPySparkResource
+from pyspark.sql import SparkSession
+
+from configs.settings import SparkSettings
+from ledger.errors import SettingsError
+
+_LOCK = threading.Lock()
+_SESSION_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+_DELTA_CONF = {
+    "spark.jars.packages": "io.delta:delta-spark_2.13:4.4.0",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def spark_session(settings: SparkSettings) -> SparkSession:
+    """The process's session on the configured engine; rows read back carry UTC times."""
+    with _LOCK:
+        os.environ["TZ"] = "UTC"
+        time.tzset()
+        session = _resource(settings.engine, settings.master, tuple(sorted(settings.conf.items())), settings.memory_mb)
+        spark: SparkSession = session.spark_session
+        for key, value in _SESSION_CONF.items():
+            spark.conf.set(key, value)
+        return spark
+
+
+@cache
+def _resource(engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int) -> LazyPySparkResource:
+    if engine == "sail":
+        return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
+    if engine == "spark":
+        return LazyPySparkResource(spark_config={"spark.master": master, **_DELTA_CONF, **dict(conf)})
+    if engine == "databricks":
+        return LazyPySparkResource(spark_config=dict(conf))
+    raise SettingsError(f"spark.engine {engine!r} is unknown")
+
+
+_SERVERS: list[Any] = []  # the embedded server stops when its handle is collected
+
+
+def _start_sail(memory_mb: int) -> int:
+    """Start the embedded engine in this process; the port it listens on (loopback only)."""
+    os.environ.setdefault("RUST_LOG", "error")
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(memory_mb * 1024 * 1024))
+    from pysail.spark import SparkConnectServer  # local only: a cluster does not have it
+
+    server = SparkConnectServer()
+    server.start()
+    _SERVERS.append(server)
+    return int(server.listening_address[1])

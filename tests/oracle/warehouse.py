@@ -1,0 +1,231 @@
+"""The in-memory warehouse and its driver: what `ledgerctl day D --run-id R` leaves behind.
+
+`Oracle.tables` maps `<schema>.<table>` to a list of rows; keys starting with `~` are the oracle's own and no
+columns. State carries over between calls, so sequences of days, reruns and days run after their successor are
+all modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.oracle import analytics, controls, guardrail, rules, silver
+from tests.oracle.contract import BRONZE, TABLES, Row
+from tests.oracle.landing import UnreadableFile, landing_files, load_file
+from tests.oracle.state import DayOutcome, NotReady, Result, record_attempt, record_state, require_ready
+from tests.oracle.values import Window
+
+
+class Oracle:
+    """A landing folder, a rule seed, and the tables that running days over them builds up.
+
+    Args:
+        landing: the landing root (`<table>/date=YYYY-MM-DD/*`).
+        rules: the seed of `gold.dim_rule_scd2`, loaded on the first run.
+        salt: of `user_key`.
+        lookback_days: section 2.
+        now: the clock for every run; the real one when None. Only `ingested_at` stamps depend on it.
+        advance_source_order: see `silver.merge`.
+    """
+
+    def __init__(
+        self,
+        landing: Path,
+        rules: list[dict[str, Any]],
+        salt: str = "local-salt-v1",
+        lookback_days: int = 35,
+        now: datetime | None = None,
+        *,
+        rule_load_mode: str = "strict",
+        advance_source_order: bool = True,
+    ) -> None:
+        self.landing = Path(landing)
+        self.seed = rules
+        self.salt = salt
+        self.lookback_days = lookback_days
+        self.rule_load_mode = rule_load_mode
+        self.advance_source_order = advance_source_order
+        self.tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+        self._now = now
+        self._step = 0
+        self._controlled: dict[date, int] = {}
+        self._changed: list[tuple[int, date]] = []
+
+    @property
+    def clock(self) -> datetime:
+        """This run's clock, UTC."""
+        return self._now or datetime.now(UTC)
+
+    def day(self, day: date, run_id: str) -> DayOutcome:
+        """Ingest landing day D, then A, Silver, B and C of KST day D; the first failure stops it."""
+        outcome = DayOutcome(day, run_id)
+        for step in (self.prepare, self.ingest, self.a, self.silver, self.b, self.c):
+            outcome.results.append(step(day, run_id))
+            if not outcome.results[-1].ok:
+                break
+        return outcome
+
+    def prepare(self, day: date, run_id: str) -> Result:
+        """Bootstrap and rule sync, if missing."""
+        if not self.tables["gold.dim_rule_scd2"]:
+            try:
+                self.sync_rules(self.seed)
+            except rules.RuleError as error:
+                return Result("sync_dim_rule_scd2", False, type(error).__name__, str(error))
+        return Result("sync_dim_rule_scd2", True)
+
+    def sync_rules(self, seed: list[dict[str, Any]]) -> None:
+        """`sync_dim_rule_scd2` (section 8). Raises RuleError and changes nothing when the seed is refused."""
+        self.tables["gold.dim_rule_scd2"] = rules.sync(self.tables["gold.dim_rule_scd2"], seed, self.clock)
+
+    def ingest(self, day: date, run_id: str = "") -> Result:
+        """Load one landing day into Bronze; files that are already there (path and content) are skipped."""
+        unreadable = []
+        for table in BRONZE:
+            stored = self.tables[f"bronze.{table}"]
+            known = {(row["_source_file"], row["_file_sha256"]) for row in stored}
+            for path in landing_files(self.landing, table, day):
+                try:
+                    rows = load_file(path, table, day, self.clock)
+                except UnreadableFile as error:
+                    unreadable.append(str(error))  # the other files of the day still load
+                    continue
+                if rows and (rows[0]["_source_file"], rows[0]["_file_sha256"]) not in known:
+                    stored += rows
+        if unreadable:
+            return Result("ingest", False, UnreadableFile.__name__, "; ".join(unreadable))
+        return Result("ingest", True)
+
+    def a(self, day: date, run_id: str) -> Result:
+        """Pipeline A (guardrail) as a backfill of one day."""
+
+        def body(window: Window) -> None:
+            book = self._book()
+            book.require("pipeline_a")
+            for table in guardrail.WATCHED:
+                status, exceptions = guardrail.evaluate(
+                    table,
+                    self.tables[f"bronze.{table}"],
+                    window,
+                    book,
+                    run_id,
+                    self.lookback_days,
+                    self.clock,
+                )
+                identity = ("run_id", "source_table", "window_start_ts", "window_end_ts")
+                guardrail.append_once(self.tables["silver.dq_status"], [status], identity)
+                guardrail.append_once(
+                    self.tables["gold.exception_ledger"], exceptions, (*identity, "exception_type", "metric")
+                )
+
+        return self._run("pipeline_a", day, run_id, body)
+
+    def silver(self, day: date, run_id: str) -> Result:
+        """Pipeline Silver: evaluate, save bad records, judge, merge."""
+
+        def body(window: Window) -> None:
+            book = self._book()
+            book.require("pipeline_silver")
+            evaluation = silver.evaluate(self.tables, window, book, run_id, self.lookback_days)
+            silver.save_bad_records(
+                self.tables["silver.bad_records"], evaluation, window, book, run_id, self.clock
+            )
+            silver.judge(evaluation, book)
+            for table, rows in evaluation.valid.items():
+                stored = self.tables[f"silver.{table}"]
+                self._note_changes(silver.merge(table, stored, rows, self.advance_source_order))
+
+        return self._run("pipeline_silver", day, run_id, body)
+
+    def b(self, day: date, run_id: str) -> Result:
+        """Pipeline B: recon and supply_ops are independent tasks; B succeeds when both do."""
+
+        def body(window: Window) -> None:
+            require_ready(self.tables, window)
+            errors = []
+            for task in (self._recon, self._supply_ops):
+                try:
+                    task(window, run_id)
+                except rules.RuleError as error:
+                    errors.append(error)
+            if errors:
+                raise rules.RuleError("; ".join(map(str, errors)))
+            self._controlled[day] = self._step
+
+        return self._run("pipeline_b", day, run_id, body)
+
+    def c(self, day: date, run_id: str) -> Result:
+        """Pipeline C: replace the day's partition of the anonymized mart."""
+
+        def body(window: Window) -> None:
+            require_ready(self.tables, window)
+            rows = analytics.fact_payment_anonymized(self.tables, day, run_id, self.salt)
+            self._replace_day("gold.fact_payment_anonymized", day, rows)
+
+        return self._run("pipeline_c", day, run_id, body)
+
+    def restatement_due(self) -> list[date]:
+        """Days that B controlled before Silver changed them or an earlier day (section 2, convergence)."""
+        return sorted(
+            day
+            for day, controlled in self._controlled.items()
+            if any(step > controlled and changed <= day for step, changed in self._changed)
+        )
+
+    def _recon(self, window: Window, run_id: str) -> None:
+        book = self._book()
+        book.require("recon")
+        rows, exceptions = controls.recon(self.tables, window, book, run_id, self.lookback_days, self.clock)
+        self._replace_day("gold.recon_daily_snapshot_flow", window.date_kst, rows)
+        self._replace_exceptions(window.date_kst, "RECON_DRIFT_HIGH", run_id, exceptions)
+
+    def _supply_ops(self, window: Window, run_id: str) -> None:
+        book, day = self._book(), window.date_kst
+        book.require("supply")
+        rows, exceptions = controls.supply(self.tables, window, book, run_id, self.lookback_days, self.clock)
+        self._replace_day("gold.ledger_supply_balance_daily", day, rows)
+        self._replace_exceptions(day, "SUPPLY_MISMATCH", run_id, exceptions)
+        failures, refunds = controls.payment_rates(self.tables["silver.order_events"], day, run_id)
+        self._replace_day("gold.ops_payment_failure_daily", day, failures)
+        self._replace_day("gold.ops_payment_refund_daily", day, refunds)
+        pairing = analytics.pairing_quality(self.tables, day, run_id)
+        self._replace_day("gold.ops_ledger_pairing_quality_daily", day, [pairing])
+        found = analytics.admin_tx_search(self.tables, day, run_id, self.lookback_days)
+        self._replace_day("gold.admin_tx_search", day, found, "event_date_kst")
+
+    def _replace_day(self, table: str, day: date, rows: list[Row], column: str = "date_kst") -> None:
+        self.tables[table] = [row for row in self.tables[table] if row[column] != day] + rows
+
+    def _replace_exceptions(self, day: date, kind: str, run_id: str, rows: list[Row]) -> None:
+        """The same date, domain, exception_type and run_id; another run's exceptions stay."""
+        scope = (day, "ledger", kind, run_id)
+        names = ("date_kst", "domain", "exception_type", "run_id")
+        table = self.tables["gold.exception_ledger"]
+        kept = [row for row in table if tuple(row[name] for name in names) != scope]
+        self.tables["gold.exception_ledger"] = kept + rows
+
+    def _note_changes(self, written: list[tuple[Row | None, Row]]) -> None:
+        for pair in written:
+            for row in filter(None, pair):
+                changed = row.get("event_date_kst") or row.get("snapshot_date_kst")
+                if changed is not None:
+                    self._changed.append((self._step, changed))
+
+    def _book(self) -> rules.RuleBook:
+        return rules.RuleBook(self.tables["gold.dim_rule_scd2"])
+
+    def _run(self, pipeline: str, day: date, run_id: str, body: Callable[[Window], None]) -> Result:
+        """Run one pipeline for one day and record the attempt in state and log (section 3)."""
+        window, started = Window.of_day(day), self.clock
+        self._step += 1
+        try:
+            body(window)
+            result = Result(pipeline, True)
+        except (rules.RuleError, silver.BadRateExceeded, NotReady) as error:
+            result = Result(pipeline, False, type(error).__name__, str(error))
+        record_state(self.tables, result, window, run_id, self.clock)
+        record_attempt(self.tables, result, window, run_id, (started, self.clock), self.rule_load_mode)
+        return result
