@@ -186,7 +186,7 @@ class Lakehouse:
         before = self.version(table)
         retry_conflicts(lambda: self._save(table, df.write.format("delta").mode("append")), table.full_name)
         self._check_commit(table, before, expected)
-        return WriteResult(inserted=expected)
+        return self._report(table, WriteResult(inserted=expected))
 
     def append_new(self, table: Table, df: DataFrame, *, identity: Sequence[str], stored: DataFrame) -> WriteResult:
         """Append the rows of ``df`` that ``stored`` does not already hold; equal rows are told apart by their count.
@@ -220,7 +220,9 @@ class Lakehouse:
             f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
             " WHEN NOT MATCHED THEN INSERT *"
         )
-        return WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
+        return self._report(
+            table, WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
+        )
 
     def merge(
         self,
@@ -291,7 +293,7 @@ class Lakehouse:
                 table=table.full_name,
                 action="another writer changed the same rows: run the same command again",
             )
-        return WriteResult(plan.inserted, plan.updated, deleted)
+        return self._report(table, WriteResult(plan.inserted, plan.updated, deleted))
 
     def replace_partition(self, table: Table, df: DataFrame, partition: object) -> WriteResult:
         """Replace one partition by ``df`` in one commit (``replaceWhere``)."""
@@ -308,7 +310,7 @@ class Lakehouse:
         retry_conflicts(lambda: self._save(table, writer), table.full_name)
         if expected:
             self._check_commit(table, before, expected)
-        return WriteResult(inserted=expected)
+        return self._report(table, WriteResult(inserted=expected))
 
     # -- assertions -----------------------------------------------------------------------------------------------
 
@@ -345,6 +347,11 @@ class Lakehouse:
             )
 
     # -- small helpers --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _report(table: Table, result: WriteResult) -> WriteResult:
+        logger.info("%s: +%s ~%s -%s rows", table.full_name, *[f"{n:,}" for n in (result.inserted, result.updated, result.deleted)])
+        return result
 
     def _save(self, table: Table, writer: Any) -> None:
         if self._catalog:

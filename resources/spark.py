@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ _DELTA_CONF = {
 
 def spark_session(settings: SparkSettings) -> SparkSession:
     """The process's session on the configured engine; rows read back carry UTC times."""
+    # The client logs every server error as JSON with its stack before raising it; whoever catches it reports it.
+    logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL)
     with _LOCK:
         os.environ["TZ"] = "UTC"
         time.tzset()

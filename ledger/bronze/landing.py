@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from pathlib import Path
 
 from pyspark.errors import PySparkException
@@ -107,10 +108,10 @@ def _read_json_lines(spark: SparkSession, table: Table, paths: list[str], known:
     df = spark.read.text(paths).select(F.ltrim(F.col("value"), mark).alias("value"))
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
     value = F.col("value")
-    unknown = F.array_except(F.json_object_keys(value), F.array(*[F.lit(n) for n in sorted(known)]))
-    names = [row["name"] for row in df.select(F.explode(unknown).alias("name")).distinct().collect()]
-    extra, leftover = _split_unknown(table, names)
-    has_leftover = F.arrays_overlap(unknown, F.array(*[F.lit(n) for n in leftover])) if leftover else None
+    keys = F.json_object_keys(value)
+    seen = df.select(keys.alias("keys")).distinct().select(F.explode("keys").alias("name")).distinct().collect()
+    extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
+    has_leftover = reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
     columns = {name: json_field(value, name) for name in (*sorted(known), *extra)}
     return SourceText(df, columns, value, is_json_record(value), extra, leftover=has_leftover)
 

@@ -57,7 +57,5 @@ def anonymized_payments(
     """
     with_category = payments.where("user_id IS NOT NULL").join(categories, ["order_ref"], "left")
     return TABLE.conform(
-        with_user_key(with_category, salt).select(
-            "*", lit_date(day).alias("date_kst"), F.lit(run_id).alias("run_id")
-        )
+        with_user_key(with_category, salt).withColumns({"date_kst": lit_date(day), "run_id": F.lit(run_id)})
     )

@@ -1,0 +1,209 @@
+"""Launching Dagster runs from the command line, in the same instance as the UI's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from configs.settings import ROOT, Settings, load_settings
+from ledger.errors import ParameterError
+from ledger.gold import dim_rule_scd2
+from ledger.lakehouse import Lakehouse
+from ledger.state import read_state
+from ledger.tables import ALL
+from ledger.window import Window, kst_day
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from resources.ledger import LedgerResource
+
+_DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
+_JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One Dagster run to be made: its job, day and parameters."""
+
+    job: str
+    day: date | None
+    parameters: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.day}" if self.day else self.job
+
+
+@dataclass(frozen=True)
+class Launched:
+    """How a run ended; ``reason`` says why it failed, ``step`` where."""
+
+    launch: Launch
+    dagster_run_id: str
+    success: bool
+    step: str | None = None
+    reason: str | None = None
+
+
+def dagster_instance() -> dg.DagsterInstance:
+    """The instance of ``DAGSTER_HOME``, which is created with the project's ``dagster.yaml`` when it is new."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(_DEFAULT_DAGSTER_HOME)))
+    if not home.is_absolute():
+        home = Path.cwd() / home
+        os.environ["DAGSTER_HOME"] = str(home)
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
+    return dg.DagsterInstance.get()
+
+
+def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:
+    """The runs that a command asks for, one per KST day, ascending. Starts no Spark, except for A's default window.
+
+    Raises :class:`ParameterError` naming the parameter that is wrong.
+    """
+    if job not in JOB_OPS:
+        raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOB_OPS)}")
+    settings = load_settings()
+    given = {name: value for name, value in parameters.items() if value.strip()}
+    if job in _JOB_PIPELINES:
+        return _plan_pipeline(job, _JOB_PIPELINES[job], given, partition, settings)
+    allowed = {"bronze_ingest": ("date_kst_start", "date_kst_end"), "sync_dim_rule_scd2": ("seed_path",)}.get(job, ())
+    _refuse_unknown(job, given, allowed)
+    if job != "bronze_ingest":
+        if partition:
+            raise ParameterError(f"parameter partition: {job} has no partitions")
+        return [Launch(job, None, given)]
+    # Landing days follow the rules of a backfill of A: whole days, today included.
+    what = resolve(
+        "pipeline_a",
+        RunParameters(**({"run_mode": "backfill"} | given)),
+        now=LedgerResource().now(),
+        default_run_id="ingest",
+        is_prod=False,
+        partition=_partition(partition, settings, including_today=True),
+    )
+    return [Launch(job, window.date_kst, {}) for window in what.windows]
+
+
+def _plan_pipeline(
+    job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
+) -> list[Launch]:
+    _refuse_unknown(job, given, ALLOWED[pipeline])
+    ledger = LedgerResource()
+    now = ledger.now()
+    what = resolve(
+        pipeline,
+        RunParameters(**given),
+        now=now,
+        default_run_id="root",
+        is_prod=settings.is_prod,
+        partition=_partition(partition, settings, including_today=pipeline == "pipeline_a"),
+    )
+    shared = {k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")}
+    if not what.windows:
+        window = _guardrail_default(ledger, settings)
+        return [_incremental(job, window, shared)]
+    if pipeline == "pipeline_a" and not what.is_backfill and "start_ts" in given:
+        return [_incremental(job, Window(what.windows[0].start, what.windows[-1].end), shared)]
+    if pipeline == "pipeline_silver" and any(not w.is_kst_day for w in what.windows):
+        return [_incremental(job, window, shared) for window in what.windows]
+    for window in what.windows:
+        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
+    return [Launch(job, w.date_kst, {**shared, "run_mode": "backfill"}) for w in what.windows]
+
+
+def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:
+    with ledger.lakehouse(settings) as lakehouse:
+        return default_guardrail_window(ledger.now(), read_state(lakehouse, "pipeline_a").last_processed_end)
+
+
+def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
+    """An incremental run belongs to the daily partition of its window's last instant."""
+    times = {"start_ts": window.start.isoformat(), "end_ts": window.end.isoformat()}
+    return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
+
+
+def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in allowed:
+            raise ParameterError(
+                f"parameter {name}: {job} does not take it", action=f"it takes {', '.join(allowed) or 'none'}"
+            )
+
+
+def _partition(text: str | None, settings: Settings, *, including_today: bool) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f"parameter partition: {text!r} is not a day such as 2026-02-01") from None
+    first = settings.partitions.start_date
+    last = kst_day(LedgerResource().now()) - timedelta(days=0 if including_today else 1)
+    if not first <= day <= last:
+        raise ParameterError(
+            f"parameter partition: {day} is not between {first} (partitions.start_date) and {last}",
+            action="choose a KST day that has ended" if day > last else "choose a later day",
+        )
+    return day
+
+
+def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
+    """Make one run in this process and wait for it."""
+    from orchestration.definitions import defs  # imported late: --help and bad usage need no Dagster graph
+
+    _quieten_dagster()
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    ops = JOB_OPS[launch.job]
+    if ops and launch.parameters:
+        config["ops"] = {op: {"config": dict(launch.parameters)} for op in ops}
+    result = defs.resolve_job_def(launch.job).execute_in_process(
+        run_config=config,
+        instance=instance,
+        partition_key=launch.day.isoformat() if launch.day else None,
+        raise_on_error=False,
+    )
+    if result.success:
+        return Launched(launch, result.run_id, success=True)
+    step, reason = _first_failure(result)
+    return Launched(launch, result.run_id, success=False, step=step, reason=reason)
+
+
+def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, str]:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            described = data.user_failure_data.description if data.user_failure_data else None
+            return event.step_key, described or (data.error.message.strip() if data.error else "no reason given")
+    for event in result.all_events:
+        if event.is_failure:
+            return None, event.message or "the run failed"
+    return None, "the run failed"
+
+
+def _quieten_dagster() -> None:
+    for name in ("dagster", "dagster.builtin", "py4j", "grpc", "pyspark"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def preparations(lakehouse: Lakehouse) -> Iterator[Launch]:
+    """What a day needs first: the catalog where a table is missing, the rules where there are none."""
+    is_complete = all(lakehouse.exists(table) for table in ALL)
+    if not is_complete:
+        yield Launch("bootstrap_catalog", None, {})
+    if not lakehouse.read(dim_rule_scd2.TABLE).limit(1).collect():
+        yield Launch("sync_dim_rule_scd2", None, {})
+
+
+def day_launches(day: date, settings: Settings, run_id: str | None) -> list[Launch]:
+    """Ingest (unless another system fills Bronze), then A as a backfill, Silver, B and C of one KST day."""
+    parameters = {"run_mode": "backfill", **({"run_id": run_id} if run_id else {})}
+    ingest = [Launch("bronze_ingest", day, {})] if settings.bronze.ingest == "landing" else []
+    return [*ingest, *[Launch(job, day, parameters) for job in PIPELINE_JOBS.values()]]
