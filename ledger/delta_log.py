@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -31,10 +31,11 @@ _LONGEST_PAUSE_SEC = 3.0
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: its version and the rows that it wrote (None when the log does not say)."""
+    """One commit: its version, and by its metrics the rows written, and for a merge inserted, updated, deleted."""
 
     version: int
-    rows: int | None
+    written: int
+    merged: tuple[int, int, int]
 
 
 def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[float], None] = time.sleep) -> T:
@@ -103,6 +104,7 @@ class DeltaLog:
         return [_commit(entry["version"], entry.get("operationMetrics")) for entry in history]
 
 
-def _commit(version: int, metrics: dict[str, Any] | None) -> Commit:
-    rows = (metrics or {}).get("numOutputRows")
-    return Commit(int(version), None if rows is None else int(rows))
+def _commit(version: int, metrics: Mapping[str, Any] | None) -> Commit:
+    counts = metrics or {}
+    inserted, updated, deleted = (int(counts.get(f"numTargetRows{what}", 0)) for what in ("Inserted", "Updated", "Deleted"))
+    return Commit(int(version), int(counts.get("numOutputRows", 0)), (inserted, updated, deleted))

@@ -25,6 +25,7 @@ from ledger.merge_sql import Change, Scope, merge_statement
 
 logger = logging.getLogger(__name__)
 _SHOWN_OFFENDERS = 3
+_SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ class Lakehouse:
                 item.unpersist()
         self._staged.clear()
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the engine lives in this process and shares its files."""
+        return self._log.embedded
+
+    def scratch_folder(self) -> Path:
+        """A new empty folder of this process, removed when the lakehouse is left."""
+        folder = Path(tempfile.mkdtemp(prefix="ledger-stage-"))
+        self._staged.append(folder)
+        return folder
+
     # -- where a table lies ---------------------------------------------------------------------------------------
 
     def ref(self, table: Table) -> str:
@@ -94,20 +106,16 @@ class Lakehouse:
             for c in table.columns
         )
         partition = f" PARTITIONED BY (`{table.partition_by}`)" if table.partition_by else ""
-        properties = " TBLPROPERTIES ('delta.appendOnly' = 'true')" if self._is_append_only(table) else ""
+        properties = ", ".join(f"'{k}' = '{v}'" for k, v in _properties(table).items())
         name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
         location = "" if self._catalog else f" LOCATION '{_quoted(self.path(table))}'"
         if not self._catalog:  # a name of this session only; the table itself is its path
             self.spark.sql(f"DROP TABLE IF EXISTS {name}").collect()
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
-            f" COMMENT '{_quoted(table.description)}'{partition}{location}{properties}"
+            f" COMMENT '{_quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
         ).collect()
         return True
-
-    @staticmethod
-    def _is_append_only(table: Table) -> bool:
-        return table.write == "append" and table.schema == "bronze"
 
     def validate(self, table: Table) -> None:
         """Compare the stored table with its contract column by column; raises :class:`ContractError`.
@@ -168,11 +176,11 @@ class Lakehouse:
 
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""
-        if not self._log.embedded:
-            self._staged.append(df.persist())
-            return self._staged[-1]  # type: ignore[return-value]  # the frame that was just appended
-        folder = Path(tempfile.mkdtemp(prefix="ledger-stage-"))
-        self._staged.append(folder)
+        if not self.is_embedded:
+            kept = df.persist()
+            self._staged.append(kept)
+            return kept
+        folder = self.scratch_folder()
         df.write.mode("overwrite").parquet(str(folder))
         return self.spark.read.schema(df.schema).parquet(str(folder))
 
@@ -286,10 +294,13 @@ class Lakehouse:
         statement = merge_statement(
             table, self.ref(table), scope=plan.scope, change=plan.change, delete_when=delete_when if deleted else None
         )
-        affected = retry_conflicts(lambda: self._affected(statement), table.full_name)
-        if affected not in (plan.rows, plan.rows + deleted):
+        before = self.version(table)
+        retry_conflicts(lambda: self._affected(statement), table.full_name)
+        commits = self._log.commits_since(self.ref(table), self.path(table), before)
+        expected = (plan.inserted, plan.rows - plan.inserted, deleted)
+        if not any(commit.merged == expected for commit in commits):
             raise ContractError(
-                f"a merge of {plan.rows} rows changed {affected}",
+                f"a merge was to insert, update and delete {expected} rows, the log has {[c.merged for c in commits]}",
                 table=table.full_name,
                 action="another writer changed the same rows: run the same command again",
             )
@@ -341,9 +352,10 @@ class Lakehouse:
 
     def _check_commit(self, table: Table, before: int, expected: int) -> None:
         commits = self._log.commits_since(self.ref(table), self.path(table), before)
-        if not any(commit.rows == expected for commit in commits):
+        if not any(commit.written == expected for commit in commits):
             raise ContractError(
-                f"{expected} rows were to be written, the log has {[c.rows for c in commits]}", table=table.full_name
+                f"{expected} rows were to be written, the log has {[c.written for c in commits]}",
+                table=table.full_name,
             )
 
     # -- small helpers --------------------------------------------------------------------------------------------
@@ -399,6 +411,19 @@ class MergePlan:
                 for value in {row["_new_part"], row["_old_part"]} - {None}:
                     changed[value] = changed.get(value, 0) + row["count"]
         return changed
+
+
+def _properties(table: Table) -> dict[str, str]:
+    """Delta properties of a table.
+
+    No file statistics for decimals: the log keeps them as JSON numbers, and the embedded engine takes a column
+    whose smallest and largest value agree from there, rounded to a double (docs/decisions.md, D-007).
+    """
+    indexed = [c.name for c in table.columns if c.type in _SAFE_STATISTICS and c.name != table.partition_by]
+    properties = {"delta.dataSkippingStatsColumns": ",".join(indexed)}
+    if table.schema == "bronze":
+        properties["delta.appendOnly"] = "true"
+    return properties
 
 
 def _quoted(text: str) -> str:

@@ -52,8 +52,8 @@ def is_json_record(document: Column) -> Column:
 
     A repeated name is refused as a JSON variant refuses it: no reader could say which value was meant.
     """
-    names = F.json_object_keys(document)
-    return F.coalesce(F.size(names) == F.size(F.array_distinct(names)), F.lit(False))
+    fields = F.from_json(document, "map<string,string>")  # strict over the whole text, its repeated names fold
+    return F.coalesce(F.size(fields) == F.size(F.json_object_keys(document)), F.lit(False))
 
 
 def stable_json(values: Mapping[str, object]) -> str:

@@ -47,7 +47,7 @@ TABLES: tuple[str, ...] = (
 )
 
 # A mapping stands for a JSON text with these members, whatever its spacing and order.
-Cell = str | int | bool | None | dict[str, str]
+Cell = str | int | bool | None | dict[str, str | int]
 Row = dict[str, Cell]
 
 

@@ -11,7 +11,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze.landing import LandingFile, SourceText, list_files, read_text
+from ledger.bronze.landing import FILE_COLUMNS, LandingFile, SourceText, list_files, read_text
 from ledger.bronze.metadata import FILE_HASH, INGEST_DATE, RAW, SOURCE_FILE, source_columns
 from ledger.contract import Table
 from ledger.errors import IngestError, LedgerError
@@ -76,11 +76,10 @@ def _not_loaded(lakehouse: Lakehouse, table: Table, files: list[LandingFile]) ->
 
 
 def _load(lakehouse: Lakehouse, table: Table, files: list[LandingFile], stamp: datetime) -> int:
-    frames = [bronze_rows(lakehouse, table, file, stamp) for file in files]
-    extra = sorted({name for df in frames for name in df.columns if name not in table.column_names})
+    rows = bronze_rows(lakehouse, table, files, stamp)
+    extra = [name for name in rows.columns if name not in table.column_names]
     if extra:
         lakehouse.add_columns(table, extra)
-    rows = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
     return lakehouse.insert_files(table, rows, files=[f.name for f in files], key=table.key[0]).inserted
 
 
@@ -91,19 +90,19 @@ def _unreadable(
     broken = {}
     for file in files:
         try:
-            bronze_rows(lakehouse, table, file, stamp).agg(F.count(RAW)).collect()
+            bronze_rows(lakehouse, table, [file], stamp).agg(F.count(RAW)).collect()
         except Exception as error:
             broken[file.name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return broken
 
 
-def bronze_rows(lakehouse: Lakehouse, table: Table, file: LandingFile, stamp: datetime) -> DataFrame:
-    """One file as Bronze rows: the contract's columns in their types, then the unknown fields as strings."""
-    source = read_text(lakehouse.spark, table, [file.path], file.format)
-    return _typed(table, source, file, stamp)
+def bronze_rows(lakehouse: Lakehouse, table: Table, files: list[LandingFile], stamp: datetime) -> DataFrame:
+    """The files as Bronze rows: the contract's columns in their types, then the unknown fields as strings."""
+    frames = [_typed(table, source, stamp) for source in read_text(lakehouse, table, files)]
+    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
 
 
-def _typed(table: Table, source: SourceText, file: LandingFile, stamp: datetime) -> DataFrame:
+def _typed(table: Table, source: SourceText, stamp: datetime) -> DataFrame:
     values: dict[str, Column] = {}
     unclean: list[Column] = [~source.is_record]
     if source.leftover is not None:
@@ -118,38 +117,39 @@ def _typed(table: Table, source: SourceText, file: LandingFile, stamp: datetime)
             values[column.name] = text
             continue
         written = clean(text)
-        parsed = F.lit(None).cast(column.type) if column.name in source.refused else _parse(written, column.type)
+        parsed = _parse(written, column.type)
+        if column.name in source.refused:
+            parsed = F.when(~source.refused[column.name], parsed)
         values[column.name] = parsed
         unclean.append(written.isNotNull() & parsed.isNull())
     extra = {name: F.when(source.is_record, source.columns[name]) for name in source.extra}
     is_unclean = reduce(lambda a, b: a | b, [F.coalesce(c, F.lit(False)) for c in unclean])
     named = {
         **values,
-        SOURCE_FILE: F.lit(file.name),
-        FILE_HASH: F.lit(file.sha256),
+        **{name: F.col(name) for name in FILE_COLUMNS},
         RAW: F.when(is_unclean, source.raw),
         **extra,
     }
-    return _stamped(table, source.df.select(*[c.alias(n) for n, c in named.items()]), file, stamp)
+    return _stamped(table, source.df.select(*[c.alias(n) for n, c in named.items()]), stamp)
 
 
-def _stamped(table: Table, df: DataFrame, file: LandingFile, stamp: datetime) -> DataFrame:
+def _stamped(table: Table, df: DataFrame, stamp: datetime) -> DataFrame:
     """Metadata that the record does not carry; without an extraction time it was extracted when it arrived."""
     ingested = F.coalesce("ingested_at", lit_ts(stamp))
     stamped = {
         "ingested_at": ingested,
         "source_extracted_at": F.coalesce("source_extracted_at", ingested),
-        "batch_id": _unless_blank("batch_id", file.batch_id),
-        "source_system": _unless_blank("source_system", _DEFAULT_SOURCE_SYSTEM),
+        "batch_id": _unless_blank("batch_id", F.col("_file_batch")),
+        "source_system": _unless_blank("source_system", F.lit(_DEFAULT_SOURCE_SYSTEM)),
         INGEST_DATE: kst_date(ingested),
     }
-    extra = [n for n in df.columns if n not in table.column_names]
+    extra = [n for n in df.columns if n not in table.column_names and n not in FILE_COLUMNS]
     names = (*table.column_names, *extra)
     return df.select(*[(stamped[n] if n in stamped else F.col(n)).alias(n) for n in names])
 
 
-def _unless_blank(name: str, otherwise: str) -> Column:
-    return F.when(clean(F.col(name)).isNotNull(), F.col(name)).otherwise(F.lit(otherwise))
+def _unless_blank(name: str, otherwise: Column) -> Column:
+    return F.when(clean(F.col(name)).isNotNull(), F.col(name)).otherwise(otherwise)
 
 
 def _parse(text: Column, type_: str) -> Column:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -13,8 +14,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledger.bronze.metadata import landing_folder, source_columns
+from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
+from ledger.bronze.tabular import BROKEN_ROW, write_as_text
 from ledger.contract import Table
+from ledger.lakehouse import Lakehouse
 from ledger.money import SOURCE_MONEY
 from ledger.text import is_json_record, json_field
 
@@ -72,11 +75,12 @@ def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[La
 
 @dataclass(frozen=True)
 class SourceText:
-    """Records of one file as text: ``columns`` maps a column to its source text, ``raw`` is the whole record.
+    """Records of several files as text: ``columns`` maps a column to its source text, ``raw`` is the whole record.
 
-    ``is_record`` is false where the text is no record at all; ``refused`` columns hold values whose type
-    cannot be trusted (a Parquet float is no money); ``extra`` are fields that the contract does not know;
-    ``leftover`` is true where a field fits no column, so that the record's text has to be kept.
+    ``df`` also carries each record's FILE_COLUMNS. ``is_record`` is false where the text is no record at all;
+    ``refused`` columns hold values whose type cannot be trusted (a Parquet float is no money); ``extra`` are
+    fields that the contract does not know; ``leftover`` is true where a field fits no column, so that the
+    record's text has to be kept.
     """
 
     df: DataFrame
@@ -84,30 +88,37 @@ class SourceText:
     raw: Column
     is_record: Column
     extra: tuple[str, ...] = ()
-    refused: frozenset[str] = frozenset()
+    refused: dict[str, Column] = field(default_factory=dict)
     leftover: Column | None = None
 
 
-def read_text(spark: SparkSession, table: Table, paths: list[str], format_: str) -> SourceText:
-    """The records of files of one format, every value as its source text; blank lines are no records."""
-    known = {c.name for c in source_columns(table)}
-    if format_ == "jsonl":
-        return _read_json_lines(spark, table, paths, known)
-    if format_ == "csv":
-        df = spark.read.csv(paths, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')
-        df = df.toDF(*[name.removeprefix(_BYTE_ORDER_MARK) for name in df.columns])
-        return _from_columns(table, df, known, refused=frozenset())
-    df = spark.read.parquet(*paths)
-    floats = frozenset(f.name for f in df.schema.fields if f.dataType.simpleString() in _FLOATS)
-    money = frozenset(c.name for c in table.columns if c.type == SOURCE_MONEY)
-    return _from_columns(table, df, known, refused=floats & money)
+FILE_COLUMNS = (SOURCE_FILE, FILE_HASH, "_file_batch")
 
 
-def _read_json_lines(spark: SparkSession, table: Table, paths: list[str], known: set[str]) -> SourceText:
-    mark = F.lit(_BYTE_ORDER_MARK)
-    df = spark.read.text(paths).select(F.ltrim(F.col("value"), mark).alias("value"))
+def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> list[SourceText]:
+    """The records of the files, every value as its source text, one result per kind of file.
+
+    Blank lines are no records.
+    """
+    lines = [f for f in files if f.format == "jsonl"]
+    others = [f for f in files if f.format != "jsonl"]
+    found = [_read_json_lines(lakehouse.spark, table, lines)] if lines else []
+    if lakehouse.is_embedded:
+        return found + ([_read_with_arrow(lakehouse, table, others)] if others else [])
+    return found + [_read_with_spark(lakehouse.spark, table, file) for file in others]
+
+
+def _with_file(df: DataFrame, file: LandingFile) -> DataFrame:
+    values = dict(zip(FILE_COLUMNS, (file.name, file.sha256, file.batch_id), strict=True))
+    return df.withColumns({name: F.lit(value) for name, value in values.items()})
+
+
+def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingFile]) -> SourceText:
+    frames = [_with_file(spark.read.text(file.path), file) for file in files]
+    df = reduce(lambda a, b: a.unionAll(b), frames)
+    df = df.withColumn("value", F.ltrim(F.col("value"), F.lit(_BYTE_ORDER_MARK)))
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
-    value = F.col("value")
+    value, known = F.col("value"), _known(table)
     keys = F.json_object_keys(value)
     seen = df.select(keys.alias("keys")).distinct().select(F.explode("keys").alias("name")).distinct().collect()
     extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
@@ -116,12 +127,49 @@ def _read_json_lines(spark: SparkSession, table: Table, paths: list[str], known:
     return SourceText(df, columns, value, is_json_record(value), extra, leftover=has_leftover)
 
 
-def _from_columns(table: Table, df: DataFrame, known: set[str], refused: frozenset[str]) -> SourceText:
-    extra, leftover = _split_unknown(table, [n for n in df.columns if n not in known])
-    quoted = {name: F.col(f"`{name}`").cast("string") for name in df.columns}
+def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
+    """CSV and Parquet through Arrow, where the engine shares this process's files."""
+    target = lakehouse.scratch_folder() / "rows.parquet"
+    floats = write_as_text([(f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True))) for f in files], target)
+    refused = {
+        name: F.col(SOURCE_FILE).isin(sorted(names)) for name, names in floats.items() if name in _exact_columns(table)
+    }
+    return _from_columns(table, lakehouse.spark.read.parquet(str(target)), refused)
+
+
+def _read_with_spark(spark: SparkSession, table: Table, file: LandingFile) -> SourceText:
+    """CSV and Parquet through the engine's own readers; a ragged CSV is an unreadable file there."""
+    if file.format == "csv":
+        reader = spark.read.option("mode", "FAILFAST")
+        df = reader.csv(file.path, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')
+        return _from_columns(table, _with_file(df, file), {})
+    df = spark.read.parquet(file.path)
+    floats = {f.name for f in df.schema.fields if f.dataType.simpleString() in _FLOATS}
+    return _from_columns(
+        table, _with_file(df, file), {name: F.lit(True) for name in floats & _exact_columns(table)}
+    )
+
+
+def _exact_columns(table: Table) -> set[str]:
+    """Columns that a binary float cannot carry: money and whole numbers."""
+    return {c.name for c in table.columns if c.type in (SOURCE_MONEY, "bigint", "int")}
+
+
+def _known(table: Table) -> set[str]:
+    return {c.name for c in source_columns(table)}
+
+
+def _from_columns(table: Table, df: DataFrame, refused: dict[str, Column]) -> SourceText:
+    known = _known(table)
+    names = [name for name in df.columns if name not in (BROKEN_ROW, *FILE_COLUMNS)]
+    extra, leftover = _split_unknown(table, [n for n in names if n not in known])
+    quoted = {name: F.col(f"`{name}`").cast("string") for name in names}
     columns = {name: text for name, text in quoted.items() if name in known or name in extra}
-    raw = F.to_json(F.struct(*[text.alias(name) for name, text in quoted.items()]))
-    return SourceText(df, columns, raw, F.lit(True), extra, refused, _any_present(quoted, leftover))
+    raw = F.to_json(F.struct(*[text.alias(name) for name, text in quoted.items()])) if names else F.lit("{}")
+    is_record = F.lit(True)
+    if BROKEN_ROW in df.columns:
+        raw, is_record = F.coalesce(F.col(BROKEN_ROW), raw), F.col(BROKEN_ROW).isNull()
+    return SourceText(df, columns, raw, is_record, extra, refused, _any_present(quoted, leftover))
 
 
 def _any_present(texts: dict[str, Column], names: tuple[str, ...]) -> Column | None:

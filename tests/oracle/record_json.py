@@ -46,7 +46,8 @@ def _holds(row: Row, name: str, cell: Cell, actual: Any, raw: str) -> bool:
     spelled = "" if actual is None else actual if isinstance(actual, str) else json.dumps(actual)
     if trim(spelled) == cell.trimmed or _same_json(spelled, cell.text):
         return True
-    kind = next((c[name] for c in (*BRONZE.values(), METADATA) if name in c and name in row), "string")
+    own = next((c for c in BRONZE.values() if set(c) <= set(row) and name in c), METADATA)
+    kind = own.get(name, "string")
     if kind.startswith("string"):
         return False
     try:
