@@ -103,34 +103,33 @@ def bronze_rows(lakehouse: Lakehouse, table: Table, files: list[LandingFile], st
 
 
 def _typed(table: Table, source: SourceText, stamp: datetime) -> DataFrame:
-    values: dict[str, Column] = {}
-    unclean: list[Column] = [~source.is_record]
-    if source.leftover is not None:
-        unclean.append(source.leftover)
-    for column in source_columns(table):
-        text = source.columns.get(column.name)
-        if text is None:
-            values[column.name] = F.lit(None).cast(column.type)
-            continue
-        text = F.when(source.is_record, text)
-        if column.type == "string":
-            values[column.name] = text
-            continue
-        written = clean(text)
-        parsed = _parse(written, column.type)
-        if column.name in source.refused:
-            parsed = F.when(~source.refused[column.name], parsed)
-        values[column.name] = parsed
-        unclean.append(written.isNotNull() & parsed.isNull())
-    extra = {name: F.when(source.is_record, source.columns[name]) for name in source.extra}
-    is_unclean = reduce(lambda a, b: a | b, [F.coalesce(c, F.lit(False)) for c in unclean])
-    named = {
-        **values,
-        **{name: F.col(name) for name in FILE_COLUMNS},
-        RAW: F.when(is_unclean, source.raw),
-        **extra,
-    }
-    return _stamped(table, source.df.select(*[c.alias(n) for n, c in named.items()]), stamp)
+    """Texts, then values, then what did not parse: one projection each, so that no expression is written twice."""
+    known = source_columns(table)
+    absent = F.lit(None).cast("string")
+    texts = {f"_t_{c.name}": F.when(F.col("_ok"), source.columns.get(c.name, absent)) for c in known}
+    extra = {name: F.when(F.col("_ok"), source.columns[name]) for name in source.extra}
+    leftover = F.lit(False) if source.leftover is None else F.coalesce(source.leftover, F.lit(False))
+    files = [F.col(name) for name in FILE_COLUMNS]
+    read = source.df.withColumn("_ok", source.is_record).select(
+        "_ok", *files, source.raw.alias("_text"), leftover.alias("_leftover"), *_named(texts), *_named(extra)
+    )
+    typed = [c for c in known if c.type != "string"]
+    written = {f"_w_{c.name}": clean(F.col(f"_t_{c.name}")) for c in typed}
+    trimmed = read.withColumns(written)
+    parsed = {}
+    for c in typed:
+        value = _parse(F.col(f"_w_{c.name}"), c.type)
+        parsed[f"_p_{c.name}"] = F.when(~source.refused[c.name], value) if c.name in source.refused else value
+    values = trimmed.withColumns(parsed)
+    lost = [F.col(f"_w_{c.name}").isNotNull() & F.col(f"_p_{c.name}").isNull() for c in typed]
+    is_unclean = reduce(lambda a, b: a | b, [~F.col("_ok"), F.col("_leftover"), *lost])
+    columns = {c.name: F.col(f"_t_{c.name}" if c.type == "string" else f"_p_{c.name}") for c in known}
+    rows = values.select(*_named(columns), *files, F.when(is_unclean, F.col("_text")).alias(RAW), *source.extra)
+    return _stamped(table, rows, stamp)
+
+
+def _named(columns: dict[str, Column]) -> list[Column]:
+    return [column.alias(name) for name, column in columns.items()]
 
 
 def _stamped(table: Table, df: DataFrame, stamp: datetime) -> DataFrame:

@@ -69,8 +69,9 @@ def cell(value: Any, is_json: bool = False) -> Any:
         case Decimal():
             return f"{value:f}"
         case datetime():
-            return f"{(value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%S}" + (
-                f".{value.microsecond:06d}Z" if value.microsecond else "Z"
+            return (
+                f"{(value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+                + (f".{value.microsecond:06d}Z" if value.microsecond else "Z")
             )
         case date():
             return value.isoformat()

@@ -80,7 +80,10 @@ def _backfill(oracle: Oracle, call: str, first: date, last: date, run_id: str) -
 def _rows(oracle: Oracle, table: str) -> Rows:
     schema, name = table.split(".")
     types = {"bronze": BRONZE, "silver": SILVER, "gold": GOLD}[schema][name]
-    return [{key: _typed(value, types.get(key, "")) for key, value in row.items()} for row in _squared(oracle, table)]
+    return [
+        {key: _typed(value, types.get(key, "")) for key, value in row.items()}
+        for row in _squared(oracle, table)
+    ]
 
 
 def _squared(oracle: Oracle, table: str) -> Rows:
@@ -92,4 +95,8 @@ def _squared(oracle: Oracle, table: str) -> Rows:
 def _typed(value: Any, kind: str) -> Any:
     """A Delta column has one scale, the oracle's decimals may be narrower."""
     scale = SCALE.get(kind.rstrip("!"))
-    return value if scale is None or not isinstance(value, Decimal) else value.quantize(Decimal(1).scaleb(-scale))
+    return (
+        value
+        if scale is None or not isinstance(value, Decimal)
+        else value.quantize(Decimal(1).scaleb(-scale))
+    )
