@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from pyspark.sql import functions as F
@@ -12,7 +12,7 @@ from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
-from ledger.lakehouse import Scope
+from ledger.merge_sql import Scope
 from ledger.tables import BRONZE
 from orchestration.partitions import kst_days
 from resources.ledger import LedgerResource
@@ -34,7 +34,9 @@ def _loaded(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
-    def ingest(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.MaterializeResult[Any]]:
+    def ingest(
+        context: dg.AssetExecutionContext, ledger: LedgerResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with failing_at_once():
             settings = ledger.settings()
             day = date.fromisoformat(context.partition_key)
@@ -57,18 +59,20 @@ def _loaded(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
 
 
 def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    @dg.multi_observable_source_asset(
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster ships it untyped
         name=f"observe_{table.name}", specs=[asset_spec(table, group="bronze", partitions_def=days)]
     )
-    def observe(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.ObserveResult[Any]]:
+    def observe(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.ObserveResult]:
         with failing_at_once():
             settings = ledger.settings()
             with ledger.lakehouse(settings) as lakehouse:
                 rows = lakehouse.read(table, Scope.of([date.fromisoformat(context.partition_key)]))
-                newest = rows.agg(F.count(F.lit(1)).alias("n"), F.max("ingested_at").alias("newest")).collect()[0]
+                newest = rows.agg(
+                    F.count(F.lit(1)).alias("n"), F.max("ingested_at").alias("newest")
+                ).collect()[0]
                 yield dg.ObserveResult(
                     asset_key=asset_key(table),
                     metadata={"dagster/row_count": newest["n"], "newest_ingested_at": str(newest["newest"])},
                 )
 
-    return observe
+    return cast(dg.AssetsDefinition, observe)

@@ -12,7 +12,8 @@ from assets.catalog import asset_key, column_schema
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
-from ledger.lakehouse import Lakehouse, Scope, WriteResult
+from ledger.lakehouse import Lakehouse, WriteResult
+from ledger.merge_sql import Scope
 from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve
@@ -45,7 +46,11 @@ def failing_at_once() -> Iterator[None]:
 
 
 def resolved(
-    context: dg.AssetExecutionContext, ledger: LedgerResource, settings: Settings, pipeline: Pipeline, config: RunParameters
+    context: dg.AssetExecutionContext,
+    ledger: LedgerResource,
+    settings: Settings,
+    pipeline: Pipeline,
+    config: RunParameters,
 ) -> ResolvedRun:
     """The run's parameters, checked before Spark starts."""
     return resolve(
@@ -58,7 +63,9 @@ def resolved(
     )
 
 
-def pipeline_run(ledger: LedgerResource, settings: Settings, lakehouse: Lakehouse, what: ResolvedRun, started_at: datetime) -> Run:
+def pipeline_run(
+    ledger: LedgerResource, settings: Settings, lakehouse: Lakehouse, what: ResolvedRun, started_at: datetime
+) -> Run:
     """The context of one pipeline run."""
     return Run(
         lakehouse=lakehouse,

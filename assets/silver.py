@@ -36,7 +36,9 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="pipeline_silver_materialization",
         specs=[
-            asset_spec(table, *WRITES[table], group="silver", deps=[KEYS[n] for n in names], partitions_def=days)
+            asset_spec(
+                table, *WRITES[table], group="silver", deps=[KEYS[n] for n in names], partitions_def=days
+            )
             for table, names in _INPUTS.items()
         ],
         retry_policy=RETRY_POLICY,

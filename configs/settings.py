@@ -118,7 +118,9 @@ def load_settings(
         return Settings.model_validate({"environment": name, **merged})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"settings are wrong: {problems}", action="correct configs/ or the environment") from None
+        raise SettingsError(
+            f"settings are wrong: {problems}", action="correct configs/ or the environment"
+        ) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[floa
                 raise
             if attempt == _MAX_TRIES:
                 raise CommitConflictError(
-                    f"{_MAX_TRIES} commits in a row lost to other writers", table=table, action="run it again later"
+                    f"{_MAX_TRIES} commits in a row lost to other writers",
+                    table=table,
+                    action="run it again later",
                 ) from error
             longest = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2**attempt)
             logger.info("%s: commit conflict, try %d of %d", table, attempt + 1, _MAX_TRIES)
@@ -91,7 +93,9 @@ class DeltaLog:
     def add_string_columns(self, ref: str, path: str, names: Sequence[str]) -> None:
         """Add nullable string columns."""
         if not self.embedded:
-            self._spark.sql(f"ALTER TABLE {ref} ADD COLUMNS ({', '.join(f'`{n}` string' for n in names)})").collect()
+            self._spark.sql(
+                f"ALTER TABLE {ref} ADD COLUMNS ({', '.join(f'`{n}` string' for n in names)})"
+            ).collect()
             return
         fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
         DeltaTable(path).alter.add_columns(fields)
@@ -106,5 +110,7 @@ class DeltaLog:
 
 def _commit(version: int, metrics: Mapping[str, Any] | None) -> Commit:
     counts = metrics or {}
-    inserted, updated, deleted = (int(counts.get(f"numTargetRows{what}", 0)) for what in ("Inserted", "Updated", "Deleted"))
+    inserted, updated, deleted = (
+        int(counts.get(f"numTargetRows{what}", 0)) for what in ("Inserted", "Updated", "Deleted")
+    )
     return Commit(int(version), int(counts.get("numOutputRows", 0)), (inserted, updated, deleted))

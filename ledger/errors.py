@@ -21,7 +21,9 @@ class LedgerError(Exception):
     ) -> None:
         self.what, self.table, self.key, self.partition, self.action = what, table, key, partition, action
         place = ", ".join(
-            f"{name}={value}" for name, value in (("table", table), ("key", key), ("partition", partition)) if value
+            f"{name}={value}"
+            for name, value in (("table", table), ("key", key), ("partition", partition))
+            if value
         )
         super().__init__(what + (f" [{place}]" if place else "") + (f" -> {action}" if action else ""))
 

@@ -56,7 +56,9 @@ class Lakehouse:
     def __enter__(self) -> Lakehouse:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         for item in self._staged:
             if isinstance(item, Path):
                 shutil.rmtree(item, ignore_errors=True)
@@ -125,10 +127,14 @@ class Lakehouse:
         stored = {field.name: field.dataType.simpleString() for field in self.read(table).schema.fields}
         problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
         problems += [
-            f"{c.name} is {stored[c.name]}, not {c.type}" for c in table.columns if stored.get(c.name, c.type) != c.type
+            f"{c.name} is {stored[c.name]}, not {c.type}"
+            for c in table.columns
+            if stored.get(c.name, c.type) != c.type
         ]
         if table.schema != "bronze":
-            problems += [f"{name} is not in the contract" for name in stored if name not in table.column_names]
+            problems += [
+                f"{name} is not in the contract" for name in stored if name not in table.column_names
+            ]
         if problems:
             raise ContractError(
                 "the stored table does not match its contract: " + "; ".join(problems),
@@ -143,7 +149,8 @@ class Lakehouse:
         if missing:
             logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
             retry_conflicts(
-                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing), table.full_name
+                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing),
+                table.full_name,
             )
 
     # -- read -----------------------------------------------------------------------------------------------------
@@ -151,7 +158,9 @@ class Lakehouse:
     def read(self, table: Table, scope: Scope | None = None) -> DataFrame:
         """The table, pruned to the partitions of ``scope``; raises :class:`ContractError` when it is missing."""
         if not self.exists(table):
-            raise ContractError("the table does not exist", table=table.full_name, action="run bootstrap_catalog")
+            raise ContractError(
+                "the table does not exist", table=table.full_name, action="run bootstrap_catalog"
+            )
         if self._catalog:
             df = self.spark.table(f"{self._catalog}.{table.full_name}")
         else:
@@ -196,7 +205,9 @@ class Lakehouse:
         self._check_commit(table, before, expected)
         return self._report(table, WriteResult(inserted=expected))
 
-    def append_new(self, table: Table, df: DataFrame, *, identity: Sequence[str], stored: DataFrame) -> WriteResult:
+    def append_new(
+        self, table: Table, df: DataFrame, *, identity: Sequence[str], stored: DataFrame
+    ) -> WriteResult:
         """Append the rows of ``df`` that ``stored`` does not already hold; equal rows are told apart by their count.
 
         ``identity`` names the columns in which a retry's row equals the stored one; the caller prunes ``stored``.
@@ -206,10 +217,14 @@ class Lakehouse:
         if existing.limit(1).collect():
             names = list(identity)
             seen = existing.groupBy(*names).agg(F.count(F.lit(1)).alias("_stored"))
-            ranked = fresh.withColumn("_rank", F.expr(f"row_number() over (partition by {', '.join(names)} order by 1)"))
+            ranked = fresh.withColumn(
+                "_rank", F.expr(f"row_number() over (partition by {', '.join(names)} order by 1)")
+            )
             match = [F.col(f"n.{n}").eqNullSafe(F.col(f"o.{n}")) for n in names]
             joined = ranked.alias("n").join(seen.alias("o"), match, "left")
-            fresh = self.stage(joined.where("o._stored IS NULL OR n._rank > o._stored").select("n.*").drop("_rank"))
+            fresh = self.stage(
+                joined.where("o._stored IS NULL OR n._rank > o._stored").select("n.*").drop("_rank")
+            )
         return self.append(table, table.conform(fresh), expected=fresh.count())
 
     def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
@@ -219,7 +234,9 @@ class Lakehouse:
         loads of one file the second conflicts, retries and inserts nothing. ``df`` has the table's own columns.
         """
         stored = self.read(table).columns
-        aligned = df.select(*[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored])
+        aligned = df.select(
+            *[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored]
+        )
         aligned.createOrReplaceTempView("_source")
         names = ", ".join("'" + _quoted(f) + "'" for f in files)
         statement = (
@@ -266,7 +283,9 @@ class Lakehouse:
         ``touch``: columns that are set, alone, where only they differ (the run that wrote the values stays named).
         """
         self._check_rows(table, source, keyed=True)
-        differ = tuple(differ if differ is not None else [n for n in table.column_names if n not in table.key])
+        differ = tuple(
+            differ if differ is not None else [n for n in table.column_names if n not in table.key]
+        )
         condition = Change(update_when, differ, tuple(touch))
         target = self.read(table, scope).select(*dict.fromkeys((*table.key, *table.column_names)))
         on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
@@ -279,7 +298,9 @@ class Lakehouse:
             )
         )
         counts = changed.groupBy("_stored", "_values", *(["_new_part", "_old_part"] if part else [])).count()
-        return MergePlan(table, source, scope, changed.select(*source.columns), condition, tuple(counts.collect()))
+        return MergePlan(
+            table, source, scope, changed.select(*source.columns), condition, tuple(counts.collect())
+        )
 
     def commit_merge(self, plan: MergePlan, *, delete_when: str | None = None) -> WriteResult:
         """The second half of :meth:`merge`: one MERGE commit, or none when nothing changes."""
@@ -292,7 +313,11 @@ class Lakehouse:
             return WriteResult()
         (plan.source if deleted else plan.changed).createOrReplaceTempView("_source")
         statement = merge_statement(
-            table, self.ref(table), scope=plan.scope, change=plan.change, delete_when=delete_when if deleted else None
+            table,
+            self.ref(table),
+            scope=plan.scope,
+            change=plan.change,
+            delete_when=delete_when if deleted else None,
         )
         before = self.version(table)
         retry_conflicts(lambda: self._affected(statement), table.full_name)
@@ -311,7 +336,11 @@ class Lakehouse:
         if table.partition_by is None:
             raise ContractError("only a partitioned table can replace a partition", table=table.full_name)
         self._check_rows(table, df, keyed=bool(table.key))
-        stray = df.where(~F.col(table.partition_by).eqNullSafe(F.lit(str(partition)).cast("date"))).limit(1).collect()
+        stray = (
+            df.where(~F.col(table.partition_by).eqNullSafe(F.lit(str(partition)).cast("date")))
+            .limit(1)
+            .collect()
+        )
         if stray:
             raise ContractError("rows outside the partition", table=table.full_name, partition=str(partition))
         expected = df.count()
@@ -333,7 +362,12 @@ class Lakehouse:
         shown = table.key or table.column_names[:2]
         if table.required:
             missing = df.where(" OR ".join(f"{name} IS NULL" for name in table.required))
-            self._refuse(table, "a null in a required column", table.required, missing.limit(_SHOWN_OFFENDERS).collect())
+            self._refuse(
+                table,
+                "a null in a required column",
+                table.required,
+                missing.limit(_SHOWN_OFFENDERS).collect(),
+            )
         if keyed and table.key:
             twice = df.groupBy(*table.key).count().where("count > 1").limit(_SHOWN_OFFENDERS)
             self._refuse(table, "several rows for one key", shown, twice.collect())
@@ -362,7 +396,11 @@ class Lakehouse:
 
     @staticmethod
     def _report(table: Table, result: WriteResult) -> WriteResult:
-        logger.info("%s: +%s ~%s -%s rows", table.full_name, *[f"{n:,}" for n in (result.inserted, result.updated, result.deleted)])
+        logger.info(
+            "%s: +%s ~%s -%s rows",
+            table.full_name,
+            *[f"{n:,}" for n in (result.inserted, result.updated, result.deleted)],
+        )
         return result
 
     def _save(self, table: Table, writer: Any) -> None:

@@ -87,7 +87,9 @@ def merge_statement(table: Table, ref: str, *, scope: Scope, change: Change, del
     clauses = [f"WHEN MATCHED AND {change.values_when} THEN UPDATE SET {_assignments(columns)}"]
     if change.touch:
         clauses.append(f"WHEN MATCHED AND {change.touch_when} THEN UPDATE SET {_assignments(change.touch)}")
-    clauses.append(f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{c}' for c in columns)})")
+    clauses.append(
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{c}' for c in columns)})"
+    )
     if delete_when:
         clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {pruned} AND ({delete_when}) THEN DELETE")
     return f"MERGE INTO {ref} t USING _source s ON {pruned} AND {' AND '.join(keys)} {' '.join(clauses)}"

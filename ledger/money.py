@@ -25,7 +25,9 @@ def parse_money(text: Column) -> Column:
 
     Nothing is rounded: ``1.500`` fits, ``1.005``, ``1e3`` and a 17th integer digit do not.
     """
-    plain = F.when(F.length(text) > _CASTABLE_LENGTH, F.regexp_replace(text, _SURPLUS_ZEROS, "$1$2$3")).otherwise(text)
+    plain = F.when(
+        F.length(text) > _CASTABLE_LENGTH, F.regexp_replace(text, _SURPLUS_ZEROS, "$1$2$3")
+    ).otherwise(text)
     return F.when(text.rlike(_FITS_SOURCE_MONEY), plain.try_cast(SOURCE_MONEY))
 
 

@@ -150,7 +150,9 @@ def parse_rule(entry: Mapping[str, Any]) -> Rule:
     if levels is not None and (not isinstance(levels, Mapping) or not levels or set(levels) - set(LEVELS)):
         raise _malformed(name, f"severity_map must map some of {', '.join(LEVELS)} to numbers")
     values = entry.get("allowed_values")
-    if values is not None and (not isinstance(values, list) or not all(isinstance(v, str) and v for v in values)):
+    if values is not None and (
+        not isinstance(values, list) or not all(isinstance(v, str) and v for v in values)
+    ):
         raise _malformed(name, "allowed_values must be a list of texts")
     comment = entry.get("comment")
     if comment is not None and not isinstance(comment, str):
@@ -201,7 +203,9 @@ def check_consistent(rules: Iterable[Rule]) -> None:
         ids.add(rule.rule_id)
         if rule.is_current:
             if rule.name in current:
-                raise _malformed(rule.rule_id, f"{rule.name} already has the current rule {current[rule.name]}")
+                raise _malformed(
+                    rule.rule_id, f"{rule.name} already has the current rule {current[rule.name]}"
+                )
             current[rule.name] = rule.rule_id
 
 
@@ -211,7 +215,9 @@ def load_seed(path: str | Path) -> list[Rule]:
         text = Path(path).read_text(encoding="utf-8")
         entries = json.loads(text, parse_float=Decimal)
     except (OSError, ValueError) as error:
-        raise RulesError(f"cannot read the rule seed {path}: {error}", action="check rules.seed_path") from error
+        raise RulesError(
+            f"cannot read the rule seed {path}: {error}", action="check rules.seed_path"
+        ) from error
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise RulesError(f"the rule seed {path} is not a list of entries")
     rules = [parse_rule(entry) for entry in entries]
@@ -222,7 +228,11 @@ def load_seed(path: str | Path) -> list[Rule]:
 def load_table(lakehouse: Lakehouse) -> list[Rule]:
     """All versions in ``gold.dim_rule_scd2``; doubles are read through their text."""
     rows = lakehouse.read(TABLE).select(
-        *[n for n in TABLE.column_names if n not in ("threshold", "severity_map", "effective_start_ts", "effective_end_ts")],
+        *[
+            n
+            for n in TABLE.column_names
+            if n not in ("threshold", "severity_map", "effective_start_ts", "effective_end_ts")
+        ],
         F.col("threshold").cast("string").alias("threshold"),
         F.col("severity_map").cast("map<string,string>").alias("severity_map"),
         F.unix_micros("effective_start_ts").alias("effective_start_ts"),

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
-from ledger.lakehouse import Lakehouse, Scope
+from ledger.lakehouse import Lakehouse
+from ledger.merge_sql import Scope
 from ledger.silver.internal import DAY_CHANGES
 from ledger.window import Window
 
@@ -91,7 +92,9 @@ def record_success(
     _append_log(lakehouse, attempt, SUCCESS)
     state = read_state(lakehouse, attempt.pipeline_name)
     watermark, window = state.last_processed_end, attempt.window
-    if watermark is None or (watermark < window.end and (not needs_contiguous_window or window.start <= watermark)):
+    if watermark is None or (
+        watermark < window.end and (not needs_contiguous_window or window.start <= watermark)
+    ):
         watermark = window.end
     counts = state.zero_window_counts if zero_window_counts is None else zero_window_counts
     _write_state(
@@ -131,7 +134,9 @@ def check_ready(lakehouse: Lakehouse, window: Window) -> None:
     run_silver = f"run pipeline_silver_materialization for {partition}"
     if state.last_success_ts is None:
         raise ReadinessError(
-            "required: a success of pipeline_silver; found: it never succeeded", partition=partition, action=run_silver
+            "required: a success of pipeline_silver; found: it never succeeded",
+            partition=partition,
+            action=run_silver,
         )
     if state.last_processed_end is None or state.last_processed_end < window.end:
         found = state.last_processed_end.isoformat() if state.last_processed_end else "none"
@@ -165,9 +170,12 @@ def days_due_for_restatement(lakehouse: Lakehouse) -> list[date]:
         .groupBy("date_kst")
         .agg(F.max("started_at").alias("controlled_at"))
     )
-    changes = lakehouse.read(DAY_CHANGES).groupBy("changed_date_kst").agg(F.max("changed_at").alias("changed_at"))
+    changes = (
+        lakehouse.read(DAY_CHANGES).groupBy("changed_date_kst").agg(F.max("changed_at").alias("changed_at"))
+    )
     due = controlled.join(
-        changes, (F.col("changed_date_kst") <= F.col("date_kst")) & (F.col("changed_at") > F.col("controlled_at"))
+        changes,
+        (F.col("changed_date_kst") <= F.col("date_kst")) & (F.col("changed_at") > F.col("controlled_at")),
     )
     return sorted(row["date_kst"] for row in due.select("date_kst").distinct().collect())
 
@@ -204,5 +212,3 @@ def _write_state(lakehouse: Lakehouse, state: PipelineState, now: datetime) -> N
 
 def _micros(instant: datetime) -> int:
     return int(instant.timestamp()) * 1_000_000 + instant.microsecond
-
-

@@ -25,7 +25,15 @@ from ledger.gold import (
     pipeline_state,
     recon_daily_snapshot_flow,
 )
-from ledger.silver import bad_records, dq_status, internal, ledger_entries, order_events, order_items, products
+from ledger.silver import (
+    bad_records,
+    dq_status,
+    internal,
+    ledger_entries,
+    order_events,
+    order_items,
+    products,
+)
 from ledger.silver import wallet_snapshot as wallet_snapshot
 
 BRONZE = tuple(
@@ -41,7 +49,15 @@ BRONZE = tuple(
 )
 SILVER = tuple(
     module.TABLE
-    for module in (wallet_snapshot, ledger_entries, order_events, order_items, products, bad_records, dq_status)
+    for module in (
+        wallet_snapshot,
+        ledger_entries,
+        order_events,
+        order_items,
+        products,
+        bad_records,
+        dq_status,
+    )
 )
 GOLD = tuple(
     module.TABLE
@@ -67,5 +83,7 @@ def by_name(name: str) -> Table:
     """The table ``<schema>.<table>`` (or its unique bare name); raises :class:`ParameterError`."""
     found = [t for t in ALL if name in (t.full_name, t.name)]
     if len(found) != 1:
-        raise ParameterError(f"unknown table {name!r}", action=f"one of {', '.join(t.full_name for t in ALL)}")
+        raise ParameterError(
+            f"unknown table {name!r}", action=f"one of {', '.join(t.full_name for t in ALL)}"
+        )
     return found[0]

@@ -52,7 +52,9 @@ def is_json_record(document: Column) -> Column:
 
     A repeated name is refused as a JSON variant refuses it: no reader could say which value was meant.
     """
-    fields = F.from_json(document, "map<string,string>")  # strict over the whole text, its repeated names fold
+    fields = F.from_json(
+        document, "map<string,string>"
+    )  # strict over the whole text, its repeated names fold
     return F.coalesce(F.size(fields) == F.size(F.json_object_keys(document)), F.lit(False))
 
 

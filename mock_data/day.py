@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
 
 from mock_data.catalog import AMOUNT_BITS, BASKET_BITS, MERCHANT_BITS, Amount, Catalog, amount
 from mock_data.records import NULL, DayRecords
-from mock_data.wallets import Wallets
+from mock_data.wallets import Refundable, Wallets
 
 FIRST_EVENT_SEC = 300
 LAST_EVENT_SEC = 86_310  # 23:58:30 KST: its batch lands 55 s before midnight, within the 300 s of freshness
@@ -22,15 +21,6 @@ REFUNDABLE_ORDERS = 64
 DAY_SEC = 86_400
 
 UNPAID_STATUSES = ("PENDING", "FAILED", "FAILED", "CANCELLED")
-
-
-class Refundable(NamedTuple):
-    """A paid payment order of the day before that may still be refunded in part."""
-
-    related: str
-    payer: int
-    payee: int
-    amount: Amount
 
 
 class DaySimulation:

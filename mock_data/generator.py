@@ -13,13 +13,13 @@ from pathlib import Path
 from random import Random
 
 from mock_data.catalog import MERCHANT_NAMES, Catalog, build_catalog
-from mock_data.day import LAST_EVENT_SEC, DaySimulation, Refundable
+from mock_data.day import LAST_EVENT_SEC, DaySimulation
 from mock_data.fault_effects import expected_exceptions, planted_faults
 from mock_data.faults import STALE, STALE_LAST_EVENT_SEC, FaultPlanter, check_faults
 from mock_data.records import DayRecords
 from mock_data.report import GenerationReport, LandingFile
 from mock_data.stream import TABLES, LandingWriter, record_tail
-from mock_data.wallets import Wallets
+from mock_data.wallets import Refundable, Wallets
 
 CATALOG_SEC = 600  # 00:10 KST: the product feed of the day
 MORNING_SNAPSHOT_SEC = 8 * 3600 + 30 * 60

@@ -5,12 +5,22 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from mock_data.catalog import money_text
+from mock_data.catalog import Amount, money_text
 from mock_data.stream import FLUSH_LINES, KST_OFFSET, DayClock, LandingWriter, record_tail
 
 NEVER = -1
 INGEST_DELAY_SEC = 40  # a snapshot of every wallet takes a while to arrive
+
+
+class Refundable(NamedTuple):
+    """A paid payment order of the day before that may still be refunded in part."""
+
+    related: str
+    payer: int
+    payee: int
+    amount: Amount
 
 
 class Wallets:

@@ -107,7 +107,9 @@ def _day(arguments: argparse.Namespace) -> int:
 
     settings, day = load_settings(), _date("day", arguments.day)
     run_id = {"run_id": arguments.run_id} if arguments.run_id else {}
-    plan("pipeline_silver_materialization", run_id, day.isoformat())  # refuses a wrong day or run id before Spark starts
+    plan(
+        "pipeline_silver_materialization", run_id, day.isoformat()
+    )  # refuses a wrong day or run id before Spark starts
     ran = []
     with LedgerResource().lakehouse(settings) as lakehouse:
         for launch in preparations(lakehouse):
@@ -130,7 +132,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from ledger.lakehouse import Scope
+    from ledger.merge_sql import Scope
     from ledger.tables import by_name
     from orchestration.report import render_rows, to_json
     from resources.ledger import LedgerResource
@@ -169,7 +171,9 @@ def _mock(arguments: argparse.Namespace) -> int:
 
     settings = load_settings()
     if "://" in settings.lakehouse.landing:
-        raise ParameterError("mock writes local files; lakehouse.landing is a URI", action="set it to a folder")
+        raise ParameterError(
+            "mock writes local files; lakehouse.landing is a URI", action="set it to a folder"
+        )
     faults = [name.strip() for name in arguments.faults.split(",") if name.strip()]
     log = logging.getLogger("ledger.mock")
     try:
@@ -207,7 +211,9 @@ def _execute_all(launches: Iterable[Any]) -> list[Any]:
     return ran
 
 
-def _finish(arguments: argparse.Namespace, ran: Sequence[Any], days: Sequence[date], run_id: str | None) -> int:
+def _finish(
+    arguments: argparse.Namespace, ran: Sequence[Any], days: Sequence[date], run_id: str | None
+) -> int:
     from orchestration.report import render, summarize, to_json
     from resources.ledger import LedgerResource
 
@@ -218,8 +224,14 @@ def _finish(arguments: argparse.Namespace, ran: Sequence[Any], days: Sequence[da
             summaries = [summarize(lakehouse, day, run_id) for day in dict.fromkeys(days)]
     if arguments.json:
         runs = [
-            {"job": r.launch.job, "partition": r.launch.day, "dagster_run_id": r.dagster_run_id, "success": r.success,
-             "step": r.step, "reason": r.reason}
+            {
+                "job": r.launch.job,
+                "partition": r.launch.day,
+                "dagster_run_id": r.dagster_run_id,
+                "success": r.success,
+                "step": r.step,
+                "reason": r.reason,
+            }
             for r in ran
         ]
         print(to_json({"success": failed is None, "runs": runs, "days": [s.as_dict() for s in summaries]}))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
 from configs.settings import Settings
+from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
 
 PIPELINE_JOBS = {
@@ -40,21 +44,20 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     ]
 
 
-def all_jobs() -> list[dg.JobDefinition | dg.unresolved_asset_job_definition]:  # type: ignore[name-defined]
+def all_jobs() -> list[Any]:
     """Every job; one process per run, so that a run starts Spark once."""
-    writes = {
-        "pipeline_a_guardrail": guardrail.WRITES,
-        "pipeline_silver_materialization": silver.WRITES,
-        "pipeline_c_analytics": analytics.WRITES,
+    keys = {
+        "pipeline_a_guardrail": _keys(guardrail.WRITES),
+        "pipeline_silver_materialization": _keys(silver.WRITES),
+        "pipeline_b_controls": [
+            *_keys(controls.RECON),
+            *_keys(controls.SUPPLY_OPS),
+            *_keys(controls.FINALIZE),
+        ],
+        "pipeline_c_analytics": _keys(analytics.WRITES),
+        "sync_dim_rule_scd2": [asset_key(dim_rule_scd2.TABLE)],
+        "bronze_ingest": list(bronze.KEYS.values()),
     }
-    keys = {name: [asset_key(t, *w) for t, w in tables.items()] for name, tables in writes.items()}
-    keys["pipeline_b_controls"] = [
-        asset_key(t, *w)
-        for tables in (controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE)
-        for t, w in tables.items()
-    ]
-    keys["sync_dim_rule_scd2"] = [asset_key(dim_rule_scd2.TABLE)]
-    keys["bronze_ingest"] = list(bronze.KEYS.values())
     jobs = [
         dg.define_asset_job(
             name, selection=selected, executor_def=dg.in_process_executor, tags={"pipeline": name}
@@ -62,3 +65,7 @@ def all_jobs() -> list[dg.JobDefinition | dg.unresolved_asset_job_definition]:  
         for name, selected in keys.items()
     ]
     return [*jobs, bootstrap_catalog]
+
+
+def _keys(writes: Mapping[Table, tuple[str, ...]]) -> list[dg.AssetKey]:
+    return [asset_key(table, *writer) for table, writer in writes.items()]

@@ -74,7 +74,9 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
     given = {name: value for name, value in parameters.items() if value.strip()}
     if job in _JOB_PIPELINES:
         return _plan_pipeline(job, _JOB_PIPELINES[job], given, partition, settings)
-    allowed = {"bronze_ingest": ("date_kst_start", "date_kst_end"), "sync_dim_rule_scd2": ("seed_path",)}.get(job, ())
+    allowed = {"bronze_ingest": ("date_kst_start", "date_kst_end"), "sync_dim_rule_scd2": ("seed_path",)}.get(
+        job, ()
+    )
     _refuse_unknown(job, given, allowed)
     if job != "bronze_ingest":
         if partition:
@@ -106,7 +108,9 @@ def _plan_pipeline(
         is_prod=settings.is_prod,
         partition=_partition(partition, settings, including_today=pipeline == "pipeline_a"),
     )
-    shared = {k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")}
+    shared = {
+        k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
+    }
     if not what.windows:
         window = _guardrail_default(ledger, settings)
         return [_incremental(job, window, shared)]
@@ -181,7 +185,9 @@ def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, str]:
         if event.is_step_failure:
             data = event.step_failure_data
             described = data.user_failure_data.description if data.user_failure_data else None
-            return event.step_key, described or (data.error.message.strip() if data.error else "no reason given")
+            return event.step_key, described or (
+                data.error.message.strip() if data.error else "no reason given"
+            )
     for event in result.all_events:
         if event.is_failure:
             return None, event.message or "the run failed"

@@ -13,5 +13,8 @@ DAY_FORMAT = "%Y-%m-%d"
 def kst_days(start: date, *, including_today: bool) -> dg.DailyPartitionsDefinition:
     """One partition per KST day from ``start``; Bronze and A have today's, the others end yesterday."""
     return dg.DailyPartitionsDefinition(
-        start_date=start.isoformat(), timezone=TIMEZONE, fmt=DAY_FORMAT, end_offset=1 if including_today else 0
+        start_date=start.isoformat(),
+        timezone=TIMEZONE,
+        fmt=DAY_FORMAT,
+        end_offset=1 if including_today else 0,
     )

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.gold import exception_ledger, ledger_supply_balance_daily, recon_daily_snapshot_flow
-from ledger.lakehouse import Lakehouse, Scope
+from ledger.lakehouse import Lakehouse
+from ledger.merge_sql import Scope
 from ledger.silver import bad_records
 from ledger.tables import BRONZE, GOLD, SILVER
 from ledger.window import Window, lit_ts
@@ -78,7 +79,10 @@ def summarize(lakehouse: Lakehouse, day: date, run_id: str | None = None) -> Day
         quarantined=_counts(bad, "source_table", "reason"),
         exceptions=_counts(found, "severity", "exception_type", "metric"),
         supply={k: _text(v) for k, v in supply[0].asDict().items()} if supply else None,
-        drifting=[{k: _text(r[k]) for k in ("user_id", "delta_balance_total", "net_flow_total", "drift_abs")} for r in largest],
+        drifting=[
+            {k: _text(r[k]) for k in ("user_id", "delta_balance_total", "net_flow_total", "drift_abs")}
+            for r in largest
+        ],
         drifting_count=drift.select("message").distinct().count(),
     )
 
@@ -104,7 +108,9 @@ def render(summary: DaySummary) -> str:
             f"  supply   {state}: issued {_money(s['issued_supply'])}, wallets {_money(s['wallet_total_balance'])},"
             f" difference {_money(s['diff_amount'])}"
         )
-        lines.append(f"  drift    {summary.drifting_count or 'no'} user{'' if summary.drifting_count == 1 else 's'}")
+        lines.append(
+            f"  drift    {summary.drifting_count or 'no'} user{'' if summary.drifting_count == 1 else 's'}"
+        )
     for d in summary.drifting:
         lines.append(
             f"    {d['user_id']}: balance moved {_money(d['delta_balance_total'])},"
@@ -132,7 +138,9 @@ def render_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> str:
     names = list(rows[0])
     cells = [names, *[["" if row[n] is None else str(row[n]) for n in names] for row in rows]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
 
 
 def to_json(value: object) -> str:

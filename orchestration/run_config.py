@@ -32,7 +32,9 @@ class RunParameters(dg.Config):
     date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
     run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
     rule_load_mode: str = Field("", description="strict or fallback (not C)")
-    skip_upstream_readiness_check: str = Field("", description="true overrides B's and C's readiness in an emergency")
+    skip_upstream_readiness_check: str = Field(
+        "", description="true overrides B's and C's readiness in an emergency"
+    )
     skip_reason: str = Field("", description="why the readiness check is skipped")
 
 
@@ -77,10 +79,8 @@ def resolve(
     if not _RUN_ID.fullmatch(run_id):
         raise _refused("run_id", f"{run_id!r} must match {_RUN_ID.pattern}")
     mode = _run_mode(parameters, given)
-    if mode == "backfill":
-        window = _backfill_window(pipeline, parameters, given, partition, now)
-    else:
-        window = _incremental_window(pipeline, parameters, given, partition, now)
+    find = _backfill_window if mode == "backfill" else _incremental_window
+    window: Window | None = find(pipeline, parameters, given, partition, now)
     windows = tuple(window.split_by_day()) if window else ()
     if window and pipeline in ("pipeline_b", "pipeline_c") and not all(w.is_kst_day for w in windows):
         raise _refused("start_ts", f"{pipeline} works on whole KST days, not on {window}")
@@ -89,7 +89,8 @@ def resolve(
         is_backfill=mode == "backfill",
         run_id=run_id,
         rule_load_mode=_rule_load_mode(parameters, is_prod),
-        **_readiness_override(parameters),
+        skip_readiness=_skips_readiness(parameters),
+        skip_reason=parameters.skip_reason,
     )
 
 
@@ -130,7 +131,9 @@ def _backfill_window(
         raise _refused("date_kst_start", "backfill needs days")
     if partition and (first, last) != (partition, partition):
         raise _refused("date_kst_start", f"{first} to {last} contradicts the partition {partition}")
-    return _not_in_future(pipeline, Window(Window.of_day(first).start, Window.of_day(last).end), now, "date_kst_end")
+    return _not_in_future(
+        pipeline, Window(Window.of_day(first).start, Window.of_day(last).end), now, "date_kst_end"
+    )
 
 
 def _incremental_window(
@@ -139,7 +142,9 @@ def _incremental_window(
     if given & {"start_ts", "end_ts"}:
         window = _not_in_future(None, _instants(parameters, given), now, "end_ts")
         if partition and window.date_kst != partition:
-            raise _refused("end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}")
+            raise _refused(
+                "end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}"
+            )
         return window
     if partition:  # a partition launched with blank parameters is a backfill of that day
         if parameters.run_mode == "incremental":
@@ -201,13 +206,13 @@ def _rule_load_mode(parameters: RunParameters, is_prod: bool) -> RuleLoadMode:
     return "strict" if mode == "strict" else "fallback"
 
 
-def _readiness_override(parameters: RunParameters) -> dict[str, bool | str]:
+def _skips_readiness(parameters: RunParameters) -> bool:
     text = parameters.skip_upstream_readiness_check.lower()
     if text not in ("", "true", "false"):
         raise _refused("skip_upstream_readiness_check", f"{text!r} is neither true nor false")
     if text == "true" and not parameters.skip_reason:
         raise _refused("skip_reason", "skip_upstream_readiness_check=true needs a reason")
-    return {"skip_readiness": text == "true", "skip_reason": parameters.skip_reason}
+    return text == "true"
 
 
 def _refused(name: str, problem: str) -> ParameterError:

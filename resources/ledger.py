@@ -16,7 +16,7 @@ _SALT_VARIABLE = "ANON_USER_KEY_SALT"
 _LOCAL_SALT = "local-salt-v1"
 
 
-class LedgerResource(dg.ConfigurableResource):
+class LedgerResource(dg.ConfigurableResource[None]):
     """Settings are read when a step runs, so one code location serves whatever environment it is started in."""
 
     def settings(self) -> Settings:
@@ -46,7 +46,8 @@ class LedgerResource(dg.ConfigurableResource):
             value = _LOCAL_SALT
         if not value.strip():
             raise SecretError(
-                "the salt of the anonymized mart is blank", action=f"set {_SALT_VARIABLE} or the secret scope's key"
+                "the salt of the anonymized mart is blank",
+                action=f"set {_SALT_VARIABLE} or the secret scope's key",
             )
         return value
 

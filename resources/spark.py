@@ -35,7 +35,9 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     with _LOCK:
         os.environ["TZ"] = "UTC"
         time.tzset()
-        session = _resource(settings.engine, settings.master, tuple(sorted(settings.conf.items())), settings.memory_mb)
+        session = _resource(
+            settings.engine, settings.master, tuple(sorted(settings.conf.items())), settings.memory_mb
+        )
         spark: SparkSession = session.spark_session
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
@@ -43,7 +45,9 @@ def spark_session(settings: SparkSettings) -> SparkSession:
 
 
 @cache
-def _resource(engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int) -> LazyPySparkResource:
+def _resource(
+    engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int
+) -> LazyPySparkResource:
     if engine == "sail":
         return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
     if engine == "spark":

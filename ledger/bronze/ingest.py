@@ -71,7 +71,9 @@ def _not_loaded(lakehouse: Lakehouse, table: Table, files: list[LandingFile]) ->
     if not files:
         return []
     stored = lakehouse.read(table).where(F.col(SOURCE_FILE).isin([f.name for f in files]))
-    loaded = {(r[SOURCE_FILE], r[FILE_HASH]) for r in stored.select(SOURCE_FILE, FILE_HASH).distinct().collect()}
+    loaded = {
+        (r[SOURCE_FILE], r[FILE_HASH]) for r in stored.select(SOURCE_FILE, FILE_HASH).distinct().collect()
+    }
     return [f for f in files if (f.name, f.sha256) not in loaded]
 
 
@@ -124,7 +126,9 @@ def _typed(table: Table, source: SourceText, stamp: datetime) -> DataFrame:
     lost = [F.col(f"_w_{c.name}").isNotNull() & F.col(f"_p_{c.name}").isNull() for c in typed]
     is_unclean = reduce(lambda a, b: a | b, [~F.col("_ok"), F.col("_leftover"), *lost])
     columns = {c.name: F.col(f"_t_{c.name}" if c.type == "string" else f"_p_{c.name}") for c in known}
-    rows = values.select(*_named(columns), *files, F.when(is_unclean, F.col("_text")).alias(RAW), *source.extra)
+    rows = values.select(
+        *_named(columns), *files, F.when(is_unclean, F.col("_text")).alias(RAW), *source.extra
+    )
     return _stamped(table, rows, stamp)
 
 
@@ -159,4 +163,3 @@ def _parse(text: Column, type_: str) -> Column:
     if type_ == "boolean":
         return parse_boolean(text)
     return parse_integer(text, type_)
-

@@ -64,7 +64,9 @@ def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[La
     """Cloud storage is listed and hashed by the engine, which has the credentials."""
     reader = spark.read.format("binaryFile").option("pathGlobFilter", "*.{" + ",".join(FORMATS) + "}")
     try:
-        rows = reader.load(f"{landing}/{folder}").select("path", F.sha2("content", 256).alias("sha")).collect()
+        rows = (
+            reader.load(f"{landing}/{folder}").select("path", F.sha2("content", 256).alias("sha")).collect()
+        )
     except PySparkException as error:
         if "PATH_NOT_FOUND" in str(error):
             return []
@@ -120,9 +122,13 @@ def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingF
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
     value, known = F.col("value"), _known(table)
     keys = F.json_object_keys(value)
-    seen = df.select(keys.alias("keys")).distinct().select(F.explode("keys").alias("name")).distinct().collect()
+    seen = (
+        df.select(keys.alias("keys")).distinct().select(F.explode("keys").alias("name")).distinct().collect()
+    )
     extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
-    has_leftover = reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
+    has_leftover = (
+        reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
+    )
     columns = {name: json_field(value, name) for name in (*sorted(known), *extra)}
     return SourceText(df, columns, value, is_json_record(value), extra, leftover=has_leftover)
 
@@ -130,9 +136,17 @@ def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingF
 def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
     """CSV and Parquet through Arrow, where the engine shares this process's files."""
     target = lakehouse.scratch_folder() / "rows.parquet"
-    floats = write_as_text([(f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True))) for f in files], target)
+    floats = write_as_text(
+        [
+            (f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True)))
+            for f in files
+        ],
+        target,
+    )
     refused = {
-        name: F.col(SOURCE_FILE).isin(sorted(names)) for name, names in floats.items() if name in _exact_columns(table)
+        name: F.col(SOURCE_FILE).isin(sorted(names))
+        for name, names in floats.items()
+        if name in _exact_columns(table)
     }
     return _from_columns(table, lakehouse.spark.read.parquet(str(target)), refused)
 

@@ -31,7 +31,9 @@ def write_as_text(files: Sequence[tuple[str, str, Mapping[str, str]]], target: P
             if pa.types.is_floating(column.type):
                 floats.setdefault(column.name, set()).add(next(iter(file_columns.values())))
         texts = {name: _text(table.column(name)) for name in table.column_names}
-        constants = {name: pa.array([value] * table.num_rows, pa.string()) for name, value in file_columns.items()}
+        constants = {
+            name: pa.array([value] * table.num_rows, pa.string()) for name, value in file_columns.items()
+        }
         tables.append(pa.table({**texts, **constants}))
     pq.write_table(pa.concat_tables(tables, promote_options="default"), target)
     return floats
@@ -59,7 +61,10 @@ def _read_csv(path: str) -> pa.Table:
     )
     if not broken:
         return table
-    columns = {n: pa.concat_arrays([*table.column(n).chunks, pa.nulls(len(broken), pa.string())]) for n in table.column_names}
+    columns = {
+        n: pa.concat_arrays([*table.column(n).chunks, pa.nulls(len(broken), pa.string())])
+        for n in table.column_names
+    }
     return pa.table({**columns, BROKEN_ROW: pa.array([None] * table.num_rows + broken, pa.string())})
 
 

@@ -25,7 +25,11 @@ TABLE = Table(
         opt("related_type", "string", "PAYMENT_ORDER, ORDER or null"),
         opt("merchant_name", "string", "merchant of the payment order"),
         opt("payment_status", "string", "status of the payment order"),
-        opt("paired_tx_id", "string", "the other transaction of the same related_id, when there are exactly two"),
+        opt(
+            "paired_tx_id",
+            "string",
+            "the other transaction of the same related_id, when there are exactly two",
+        ),
         req("run_id", "string", "run that wrote the row"),
         opt("rule_id", "string", "always null: no rule decides here"),
     ),

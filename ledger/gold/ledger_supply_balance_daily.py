@@ -19,7 +19,9 @@ TABLE = Table(
     grain="one KST day",
     columns=(
         req("date_kst", "date", "KST day"),
-        req("issued_supply", MONEY, "MINT and CHARGE less BURN and WITHDRAW up to and including the day, KRW"),
+        req(
+            "issued_supply", MONEY, "MINT and CHARGE less BURN and WITHDRAW up to and including the day, KRW"
+        ),
         req("wallet_total_balance", MONEY, "sum of all wallets at the day's end, KRW"),
         req("diff_amount", MONEY, "issued_supply - wallet_total_balance, KRW"),
         req("is_ok", "boolean", "|diff_amount| is not above the rule"),
@@ -65,7 +67,14 @@ def wallet_total(last: DataFrame, entries: DataFrame) -> DataFrame:
 
 
 def supply_row(
-    *, day: date, issued: Decimal, wallets: Decimal, alert_above: Decimal, dq_tag: str | None, run_id: str, rule_id: str
+    *,
+    day: date,
+    issued: Decimal,
+    wallets: Decimal,
+    alert_above: Decimal,
+    dq_tag: str | None,
+    run_id: str,
+    rule_id: str,
 ) -> dict[str, Any]:
     """The day's verdict: not ok when ``|issued - wallets|`` is above the rule; an equal value is ok."""
     with localcontext() as context:

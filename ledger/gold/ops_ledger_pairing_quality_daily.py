@@ -37,7 +37,9 @@ def pairing_quality(entries: DataFrame, *, day: date, run_id: str) -> DataFrame:
         F.count(F.lit(1)).alias("n"),
         F.min("wallet_id").alias("low"),
         F.max("wallet_id").alias("high"),
-        F.max(F.coalesce(F.col("related_type") == "PAYMENT_ORDER", F.lit(False)).cast("int")).alias("is_payment"),
+        F.max(F.coalesce(F.col("related_type") == "PAYMENT_ORDER", F.lit(False)).cast("int")).alias(
+            "is_payment"
+        ),
     )
     is_group = F.col("related_id").isNotNull()
     is_pair = is_group & (F.col("n") == 2) & (F.col("low") != F.col("high"))

@@ -34,7 +34,9 @@ def outcome_table(name: str, description: str, counted: str, rate_name: str, mea
     )
 
 
-def outcome_per_merchant(table: Table, payments: DataFrame, *, statuses: tuple[str, ...], day: date, run_id: str) -> DataFrame:
+def outcome_per_merchant(
+    table: Table, payments: DataFrame, *, statuses: tuple[str, ...], day: date, run_id: str
+) -> DataFrame:
     """The day's payment orders per merchant, and how many of them ended in one of ``statuses``."""
     counted, rate_name = table.column_names[3], table.column_names[4]
     has_outcome = F.coalesce(F.col("status").isin(*statuses), F.lit(False))

@@ -3,6 +3,10 @@
 from ledger.gold.ops_payment_daily import outcome_table
 
 TABLE = outcome_table(
-    "ops_payment_failure_daily", "Failed payments per merchant.", "failed_cnt", "failure_rate", "failed or were cancelled"
+    "ops_payment_failure_daily",
+    "Failed payments per merchant.",
+    "failed_cnt",
+    "failure_rate",
+    "failed or were cancelled",
 )
 STATUSES = ("FAILED", "CANCELLED")

@@ -3,6 +3,10 @@
 from ledger.gold.ops_payment_daily import outcome_table
 
 TABLE = outcome_table(
-    "ops_payment_refund_daily", "Refunded payments per merchant.", "refunded_cnt", "refund_rate", "were refunded"
+    "ops_payment_refund_daily",
+    "Refunded payments per merchant.",
+    "refunded_cnt",
+    "refund_rate",
+    "were refunded",
 )
 STATUSES = ("REFUNDED",)

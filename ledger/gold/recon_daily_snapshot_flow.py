@@ -62,7 +62,9 @@ def reconcile(
 ) -> DataFrame:
     """Hold each user's balance change against the entries after the opening and up to the closing snapshot."""
     e, p = entries.alias("e"), pairs.alias("p")
-    is_between = (F.col("e.event_time") > F.col("p.opening_ts")) & (F.col("e.event_time") <= F.col("p.closing_ts"))
+    is_between = (F.col("e.event_time") > F.col("p.opening_ts")) & (
+        F.col("e.event_time") <= F.col("p.closing_ts")
+    )
     flows = (
         e.join(p, (F.col("e.wallet_id") == F.col("p.user_id")) & is_between)
         .groupBy("p.user_id")

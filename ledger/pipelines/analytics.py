@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
-from ledger.lakehouse import Scope
+from ledger.merge_sql import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
 from ledger.silver import order_events, order_items, products
 from ledger.state import check_ready, record_success
@@ -39,7 +39,8 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
         )
         outcome.rows_read = payments.count()
         outcome.wrote(
-            fact_payment_anonymized.TABLE, lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day)
+            fact_payment_anonymized.TABLE,
+            lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day),
         )
         record_success(lakehouse, attempt_of(run, "pipeline_c", window, outcome))
     return outcome

@@ -66,7 +66,12 @@ class Outcome:
 
 
 def attempt_of(
-    run: Run, pipeline: PipelineName, window: Window, outcome: Outcome | None = None, *, message: str | None = None
+    run: Run,
+    pipeline: PipelineName,
+    window: Window,
+    outcome: Outcome | None = None,
+    *,
+    message: str | None = None,
 ) -> Attempt:
     """The attempt as it stands now, for the run log."""
     return Attempt(

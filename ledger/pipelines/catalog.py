@@ -9,11 +9,20 @@ from typing import Any
 
 from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse, Scope, WriteResult
+from ledger.lakehouse import Lakehouse, WriteResult
+from ledger.merge_sql import Scope
 from ledger.rules import Rule, RuleBook, check_consistent, load_seed, load_table
 from ledger.tables import ALL
 
-_VERSION_FIELDS = ("domain", "metric", "threshold", "severity_map", "allowed_values", "comment", "effective_start_ts")
+_VERSION_FIELDS = (
+    "domain",
+    "metric",
+    "threshold",
+    "severity_map",
+    "allowed_values",
+    "comment",
+    "effective_start_ts",
+)
 
 
 def bootstrap(lakehouse: Lakehouse) -> list[str]:
@@ -60,7 +69,9 @@ def plan_sync(stored: list[Rule], seed: list[Rule], *, now: datetime) -> dict[st
         if old is not None:
             changed = [f for f in _VERSION_FIELDS if getattr(old, f) != getattr(rule, f)]
             if changed:
-                raise _refused(rule, f"{', '.join(changed)} changed under the same rule_id; give it a new one")
+                raise _refused(
+                    rule, f"{', '.join(changed)} changed under the same rule_id; give it a new one"
+                )
             if rule.is_current and not old.is_current:
                 raise _refused(rule, "a closed rule cannot be opened again; give it a new rule_id")
             if not old.is_current and rule.effective_end_ts != old.effective_end_ts:

@@ -21,7 +21,8 @@ from ledger.gold import (
     recon_daily_snapshot_flow,
 )
 from ledger.gold.ops_payment_daily import outcome_per_merchant
-from ledger.lakehouse import Scope, WriteResult
+from ledger.lakehouse import WriteResult
+from ledger.merge_sql import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
@@ -72,7 +73,9 @@ def run_recon(run: Run, window: Window) -> Outcome:
             window=window,
             now=run.clock(),
         )
-        outcome.facts["drifting_users"] = _merge_exceptions(run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH)
+        outcome.facts["drifting_users"] = _merge_exceptions(
+            run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH
+        )
     return outcome
 
 
@@ -135,7 +138,9 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
     issued = flows.agg(F.sum("issued_flow").alias("issued")).collect()[0]["issued"] or Decimal(0)
     # A snapshot exactly at the day's end still counts, and its partition is the next day's.
     around = Scope(day - timedelta(days=run.lookback_days), day + timedelta(days=1))
-    snapshots = lakehouse.read(wallet_snapshot.TABLE, around).where(F.col("snapshot_ts") <= lit_ts(window.end))
+    snapshots = lakehouse.read(wallet_snapshot.TABLE, around).where(
+        F.col("snapshot_ts") <= lit_ts(window.end)
+    )
     last = lakehouse.stage(ledger_supply_balance_daily.last_snapshots(snapshots))
     entries = _entries_since(run, last, "snapshot_ts", day)
     wallets = ledger_supply_balance_daily.wallet_total(last, entries).collect()[0]["total"]
@@ -228,4 +233,3 @@ def most_severe_tag(evaluations: list[dict[str, Any]]) -> str | None:
         key=lambda e: (dq_status.SEVERITY_ORDER.index(e["severity"]), dq_status.TAG_ORDER.index(e["dq_tag"])),
     )
     return str(worst["dq_tag"])
-

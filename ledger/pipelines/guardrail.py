@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import exception_ledger
-from ledger.lakehouse import Scope
+from ledger.merge_sql import Scope
 from ledger.money import round_rate
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.rules import Rule, RuleBook, Severity
@@ -132,8 +132,12 @@ def measure(run: Run, source: Input, window: Window, *, zero_windows_before: int
 def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[int, int, int, int]:
     """(rows, rows with a key, distinct keys, rows with a reason), in one pass with two grouping steps."""
     names = [f"_key{i}" for i in range(len(key))]
-    keyed = rows.select(*[k.alias(n) for k, n in zip(key, names, strict=True)], reason.isNotNull().alias("_bad"))
-    per_key = keyed.groupBy(*names).agg(F.count(F.lit(1)).alias("n"), F.sum(F.col("_bad").cast("bigint")).alias("bad"))
+    keyed = rows.select(
+        *[k.alias(n) for k, n in zip(key, names, strict=True)], reason.isNotNull().alias("_bad")
+    )
+    per_key = keyed.groupBy(*names).agg(
+        F.count(F.lit(1)).alias("n"), F.sum(F.col("_bad").cast("bigint")).alias("bad")
+    )
     has_key = ~F.greatest(*[F.col(n).isNull() for n in names], F.lit(False))
     row = per_key.agg(
         F.sum("n").alias("n"),
@@ -196,7 +200,9 @@ def _status_row(
     }
 
 
-def _exception_row(source: Input, finding: Finding, run: Run, window: Window, now: datetime) -> dict[str, Any]:
+def _exception_row(
+    source: Input, finding: Finding, run: Run, window: Window, now: datetime
+) -> dict[str, Any]:
     metric, value = finding.rule.metric, round_rate(finding.value)
     return {
         "date_kst": window.date_kst,
@@ -216,7 +222,12 @@ def _exception_row(source: Input, finding: Finding, run: Run, window: Window, no
 
 
 def _append(
-    run: Run, outcome: Outcome, window: Window, table: Table, identity: tuple[str, ...], rows: list[dict[str, Any]]
+    run: Run,
+    outcome: Outcome,
+    window: Window,
+    table: Table,
+    identity: tuple[str, ...],
+    rows: list[dict[str, Any]],
 ) -> None:
     stored = run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)
     fresh = run.lakehouse.rows(table, rows)

@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze import (
-    order_items_raw,
-    orders_raw,
-    payment_orders_raw,
-    products_raw,
-    transaction_ledger_raw,
-    user_wallets_raw,
-)
-from ledger.contract import Table
 from ledger.errors import QualityGateError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
-from ledger.lakehouse import MergePlan, Scope
+from ledger.lakehouse import MergePlan
+from ledger.merge_sql import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
+from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
 from ledger.rules import RuleBook
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
 from ledger.silver.source_order import ORDER_COLUMNS, is_later
-from ledger.silver.window_rows import read_window, record_json
 from ledger.state import record_success
 from ledger.window import Window
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """One Silver table's candidates: what stays (one row per key) and what is rejected, with their counts."""
-
-    table: Table
-    valid: DataFrame
-    rejected: DataFrame
-    rows_read: int
-    valid_rows: int
-    bad_rows: int
-    days: frozenset[date]
-
-    @property
-    def bad_rate(self) -> Fraction:
-        total = self.bad_rows + self.valid_rows
-        return Fraction(self.bad_rows, total) if total else Fraction(0)
 
 
 def run_silver(run: Run, window: Window) -> Outcome:
@@ -72,123 +43,6 @@ def run_silver(run: Run, window: Window) -> Outcome:
     return outcome
 
 
-def search_scope(run: Run, window: Window, days: frozenset[date], *, nullable: bool) -> Scope:
-    """Where a key may be stored: its rows' partitions, the lookback on both sides of the window, the null partition.
-
-    The far side matters when days run out of order: a key must not exist twice (INV-06).
-    """
-    around = timedelta(days=run.lookback_days)
-    return Scope(window.date_kst - around, window.date_kst + around, days, null_partition=nullable)
-
-
-# -- evaluation ---------------------------------------------------------------------------------------------------
-
-
-def evaluate_all(run: Run, window: Window) -> list[Evaluated]:
-    """The five Silver tables' candidates. Writes nothing."""
-    lakehouse, rules = run.lakehouse, run.rules
-    statuses = rules.allowed("silver/payment_status_allowed")
-    wallets = read_window(lakehouse, user_wallets_raw.TABLE, window)
-    payments = read_window(lakehouse, payment_orders_raw.TABLE, window)
-    orders = read_window(lakehouse, orders_raw.TABLE, window)
-    items = read_window(lakehouse, order_items_raw.TABLE, window)
-    catalogue = read_window(lakehouse, products_raw.TABLE, window)
-
-    def judged(rows: DataFrame, reason: Column) -> DataFrame:
-        text = F.when(F.col("_reason").isNotNull(), record_json(rows))
-        return rows.withColumn("_reason", reason).withColumn("_record_json", text)
-
-    events = order_events.evaluate_orders(judged(orders, order_events.order_reason())).unionByName(
-        order_events.evaluate_payment_orders(judged(payments, order_events.payment_reason(statuses)))
-    )
-    return [
-        _evaluated(run, wallet_snapshot.TABLE, wallet_snapshot.evaluate(judged(wallets, wallet_snapshot.reason())), wallet_snapshot.collapse),
-        _evaluate_ledger(run, window, payments, orders, judged),
-        _evaluated(run, order_events.TABLE, events, order_events.collapse),
-        _evaluated(run, order_items.TABLE, order_items.evaluate(judged(items, order_items.reason())), order_items.collapse),
-        _evaluated(run, products.TABLE, products.evaluate(judged(catalogue, products.reason())), products.collapse),
-    ]
-
-
-def _evaluated(run: Run, table: Table, candidates: DataFrame, collapse: Callable[[DataFrame], DataFrame]) -> Evaluated:
-    staged = run.lakehouse.stage(candidates)
-    rows, bad, days = _profile(staged, table)
-    valid = run.lakehouse.stage(collapse(staged.where("_reason IS NULL")))
-    return Evaluated(table, valid, _rejected(staged), rows, valid.count(), bad, days)
-
-
-def _profile(staged: DataFrame, table: Table) -> tuple[int, int, frozenset[date]]:
-    """(rows, bad rows, partitions of the valid rows)."""
-    part = [table.partition_by] if table.partition_by else []
-    counts = staged.groupBy(F.col("_reason").isNull().alias("ok"), *part).count().collect()
-    days = frozenset(row[part[0]] for row in counts if part and row["ok"] and row[part[0]])
-    return sum(r["count"] for r in counts), sum(r["count"] for r in counts if not r["ok"]), days
-
-
-def _rejected(staged: DataFrame) -> DataFrame:
-    return staged.where("_reason IS NOT NULL").select(
-        F.col("_reason").alias("reason"), F.col("_record_json").alias("record_json")
-    )
-
-
-def _evaluate_ledger(
-    run: Run,
-    window: Window,
-    payments: DataFrame,
-    orders: DataFrame,
-    judged: Callable[[DataFrame, Column], DataFrame],
-) -> Evaluated:
-    lakehouse, rules, table = run.lakehouse, run.rules, ledger_entries.TABLE
-    related = ledger_entries.with_related(
-        read_window(lakehouse, transaction_ledger_raw.TABLE, window), **_related_sources(run, window, payments, orders)
-    )
-    reason = ledger_entries.reason(
-        rules.allowed("silver/entry_type_allowed"), rules.allowed("silver/payment_status_allowed")
-    )
-    staged = lakehouse.stage(ledger_entries.evaluate(judged(related, reason)))
-    rows, bad, days = _profile(staged, table)
-    stored = lakehouse.read(table, search_scope(run, window, days, nullable=False))
-    reconciled = lakehouse.stage(
-        ledger_entries.reconcile_duplicates(staged.where("_reason IS NULL").drop("_reason", "_record_json"), stored)
-    )
-    conflicts = reconciled.where("_conflict")
-    conflict_rows = conflicts.count()
-    rejected = _rejected(staged)
-    if conflict_rows:
-        combination = [*table.key, *ledger_entries.IMMUTABLE]
-        wrong = conflicts.select(*[F.col(c).alias(f"_w_{c}") for c in combination]).distinct()
-        whole = ledger_entries.evaluate(
-            related.withColumn("_reason", reason).withColumn("_record_json", record_json(related))
-        ).where("_reason IS NULL")
-        match = [F.col(c).eqNullSafe(F.col(f"_w_{c}")) for c in combination]
-        rejected = rejected.unionByName(
-            whole.join(wrong, match, "left_semi").select(
-                F.lit(ledger_entries.CONFLICTING).alias("reason"), F.col("_record_json").alias("record_json")
-            )
-        )
-    valid = lakehouse.stage(ledger_entries.collapse(reconciled))
-    return Evaluated(table, valid, rejected, rows, valid.count(), bad + conflict_rows, days)
-
-
-def _related_sources(run: Run, window: Window, payments: DataFrame, orders: DataFrame) -> dict[str, DataFrame]:
-    """What a ledger row's related_id may name: in the window's raw orders, else in Silver's lookback before it."""
-    before = Scope(window.date_kst - timedelta(days=run.lookback_days), window.date_kst - timedelta(days=1))
-    earlier = run.lakehouse.read(order_events.TABLE, before)
-    is_payment = F.col("order_source") == order_events.PAYMENT_ORDERS
-    shop_ids = orders.where("order_id IS NOT NULL").select(F.col("order_id").cast("string").alias("_shop_order_id"))
-    earlier_ids = earlier.where(~is_payment).select(F.col("order_ref").alias("_shop_order_id"))
-    return {
-        "payments": ledger_entries.payment_status_of_window(payments),
-        "earlier_payments": earlier.where(is_payment).select(
-            F.col("order_ref").alias("_earlier_id"), F.col("status").alias("_earlier_status")
-        ),
-        "order_ids": shop_ids.unionByName(earlier_ids).distinct(),
-    }
-
-
-# -- writes -------------------------------------------------------------------------------------------------------
-
-
 def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome) -> None:
     rules = run.rules
     decided_by = {
@@ -201,7 +55,12 @@ def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], 
     now = run.clock()
     frames = [
         bad_records.quarantine(
-            e.rejected, source_table=e.table.full_name, rule_id=rule_id, run_id=run.run_id, window=window, now=now
+            e.rejected,
+            source_table=e.table.full_name,
+            rule_id=rule_id,
+            run_id=run.run_id,
+            window=window,
+            now=now,
         )
         for e in evaluated
         if e.bad_rows
@@ -252,7 +111,10 @@ BUSINESS = {
 
 def _plan(run: Run, window: Window, item: Evaluated) -> MergePlan:
     rules, table = run.rules, item.table
-    rule = {wallet_snapshot.TABLE: "silver/bad_records_rate", ledger_entries.TABLE: "silver/entry_type_allowed"}
+    rule = {
+        wallet_snapshot.TABLE: "silver/bad_records_rate",
+        ledger_entries.TABLE: "silver/entry_type_allowed",
+    }
     decided = rules[rule[table]].rule_id if table in rule else None
     source = table.conform(item.valid.withColumns({"run_id": F.lit(run.run_id), "rule_id": F.lit(decided)}))
     is_latest_wins = table in (order_events.TABLE, order_items.TABLE, products.TABLE)
@@ -295,7 +157,9 @@ def refresh_daily_flow(run: Run) -> None:
         .agg(F.max("changed_at").alias("changed_at"))
     )
     flows = lakehouse.read(LEDGER_DAILY_FLOW).select("event_date_kst", "refreshed_at")
-    stale = changed.join(flows, ["event_date_kst"], "left").where("refreshed_at IS NULL OR refreshed_at <= changed_at")
+    stale = changed.join(flows, ["event_date_kst"], "left").where(
+        "refreshed_at IS NULL OR refreshed_at <= changed_at"
+    )
     days = [row["event_date_kst"] for row in stale.select("event_date_kst").collect()]
     if not days:
         return
@@ -315,5 +179,3 @@ def refresh_daily_flow(run: Run) -> None:
         )
     )
     lakehouse.merge(LEDGER_DAILY_FLOW, lakehouse.stage(rows), scope=Scope())
-
-

@@ -52,7 +52,9 @@ def sign(entry_type: Column) -> Column:
     """+1, -1 or 0 by entry type; null for a type without a sign."""
     result = F.lit(None).cast("int")
     for value in sorted(set(SIGNS.values())):
-        result = F.when(entry_type.isin(*[t for t, s in SIGNS.items() if s == value]), F.lit(value)).otherwise(result)
+        result = F.when(
+            entry_type.isin(*[t for t, s in SIGNS.items() if s == value]), F.lit(value)
+        ).otherwise(result)
     return result
 
 
@@ -88,7 +90,9 @@ def payment_status_of_window(payments: DataFrame) -> DataFrame:
     ).where("_order_id IS NOT NULL")
     # A struct compares field by field with nulls first, so the greatest one is the latest row.
     latest = F.max(F.struct("_created_at", "_ingested", "_batch", "_window_status"))
-    return rows.groupBy("_order_id").agg(latest.alias("_latest")).select("_order_id", "_latest._window_status")
+    return (
+        rows.groupBy("_order_id").agg(latest.alias("_latest")).select("_order_id", "_latest._window_status")
+    )
 
 
 def with_related(
@@ -108,9 +112,15 @@ def with_related(
         .join(order_ids, F.col("_related") == F.col("_shop_order_id"), "left")
     )
     is_payment = F.col("_in_window").isNotNull() | F.col("_is_earlier").isNotNull()
-    status = F.when(F.col("_in_window").isNotNull(), F.col("_window_status")).otherwise(F.col("_earlier_status"))
-    kind = F.when(is_payment, F.lit("PAYMENT_ORDER")).when(F.col("_shop_order_id").isNotNull(), F.lit("ORDER"))
-    return joined.select(*[F.col(f"`{n}`") for n in ledger.columns], status.alias("_status"), kind.alias("_related_type"))
+    status = F.when(F.col("_in_window").isNotNull(), F.col("_window_status")).otherwise(
+        F.col("_earlier_status")
+    )
+    kind = F.when(is_payment, F.lit("PAYMENT_ORDER")).when(
+        F.col("_shop_order_id").isNotNull(), F.lit("ORDER")
+    )
+    return joined.select(
+        *[F.col(f"`{n}`") for n in ledger.columns], status.alias("_status"), kind.alias("_related_type")
+    )
 
 
 def evaluate(ledger: DataFrame) -> DataFrame:
@@ -149,7 +159,9 @@ def reconcile_duplicates(valid: DataFrame, stored: DataFrame) -> DataFrame:
     known = stored.select(*TABLE.key, *[F.col(c).alias(f"_t_{c}") for c in kept], F.lit(True).alias("_known"))
     joined = valid.join(first, list(TABLE.key)).join(known, list(TABLE.key), "left")
     from_window = F.col("_known").isNull() | F.expr(is_earlier(kept, "_f_{}", "_t_{}"))
-    reference = [F.when(from_window, F.col(f"_f_{c}")).otherwise(F.col(f"_t_{c}")).alias(f"_r_{c}") for c in kept]
+    reference = [
+        F.when(from_window, F.col(f"_f_{c}")).otherwise(F.col(f"_t_{c}")).alias(f"_r_{c}") for c in kept
+    ]
     conflict = F.expr(" OR ".join(f"NOT ({c} <=> _r_{c})" for c in IMMUTABLE))
     return joined.select(*valid.columns, *reference).withColumn("_conflict", conflict)
 
@@ -158,4 +170,6 @@ def collapse(reconciled: DataFrame) -> DataFrame:
     """One row per key that has an agreeing row: its values, with the source order of the row that stays."""
     agreeing = reconciled.where(~F.col("_conflict")).dropDuplicates(list(TABLE.key))
     order = [F.col(f"_r_{c}").alias(c) for c in ORDER_COLUMNS]
-    return agreeing.select(*[c for c in TABLE.column_names if c in agreeing.columns and c not in ORDER_COLUMNS], *order)
+    return agreeing.select(
+        *[c for c in TABLE.column_names if c in agreeing.columns and c not in ORDER_COLUMNS], *order
+    )

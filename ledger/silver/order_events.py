@@ -67,9 +67,7 @@ def evaluate_payment_orders(payments: DataFrame) -> DataFrame:
     return _evaluate(payments, PAYMENT_ORDERS, clean(F.col("order_id")), merchant, "amount")
 
 
-def _evaluate(
-    rows: DataFrame, source: str, order_ref: Column, merchant: Column, amount: str
-) -> DataFrame:
+def _evaluate(rows: DataFrame, source: str, order_ref: Column, merchant: Column, amount: str) -> DataFrame:
     return rows.select(
         order_ref.alias("order_ref"),
         F.lit(source).alias("order_source"),
@@ -88,4 +86,3 @@ def _evaluate(
 def collapse(valid: DataFrame) -> DataFrame:
     """One row per (order_ref, order_source): the latest in source order."""
     return latest_per_key(valid, TABLE.key, BUSINESS)
-

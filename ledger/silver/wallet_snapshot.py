@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
-from ledger.silver.source_order import latest_per_key, source_order
+from ledger.silver.source_order import ORDER_COLUMNS, is_later, latest_per_key, source_order
 from ledger.silver.window_rows import first_reason
 from ledger.text import clean
 from ledger.window import kst_date
@@ -18,7 +18,9 @@ TABLE = Table(
     description="Wallet balances as the source saw them at an instant.",
     grain="one user at one snapshot instant",
     columns=(
-        req("snapshot_ts", "timestamp", "UTC instant of the snapshot; it includes the entries of that instant"),
+        req(
+            "snapshot_ts", "timestamp", "UTC instant of the snapshot; it includes the entries of that instant"
+        ),
         req("snapshot_date_kst", "date", "KST day of snapshot_ts"),
         req("user_id", "string", "wallet owner"),
         req("balance_available", MONEY, "KRW"),
@@ -71,3 +73,17 @@ def evaluate(wallets: DataFrame) -> DataFrame:
 def collapse(valid: DataFrame) -> DataFrame:
     """One row per (snapshot_ts, user_id): the latest in source order."""
     return latest_per_key(valid, TABLE.key, BUSINESS)
+
+
+def without_superseded(winners: DataFrame, others: DataFrame, stored: DataFrame) -> DataFrame:
+    """``winners`` without those whose stored row comes from a later Bronze row that the window does not hold.
+
+    A snapshot does not store its source order, so "the latest stays" is decided by the Bronze row itself:
+    ``others`` are the valid candidates outside the window.
+    """
+    keys = [F.col(f"s.{k}") == F.col(f"t.{k}") for k in TABLE.key]
+    is_newer = F.expr(is_later((*ORDER_COLUMNS, *BUSINESS), "t.{}", "s.{}"))
+    newer = winners.alias("s").join(others.alias("t"), [*keys, is_newer]).select("t.*")
+    same = [newer[c].eqNullSafe(stored[c]) for c in (*TABLE.key, *BUSINESS)]
+    kept = newer.join(stored, same, "left_semi").select(*TABLE.key)
+    return winners.join(kept, list(TABLE.key), "left_anti")

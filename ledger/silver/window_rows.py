@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import RAW, timestamp_columns
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse, Scope
+from ledger.lakehouse import Lakehouse
+from ledger.merge_sql import Scope
 from ledger.text import is_json_record, json_field
 from ledger.window import Window, kst_day
 
@@ -18,11 +19,20 @@ UNPARSABLE = "unparsable_record"
 _ISO_MICROS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 
 
-def read_window(lakehouse: Lakehouse, table: Table, window: Window) -> DataFrame:
-    """Bronze rows of which any timestamp column falls in the window, pruned by arrival day."""
-    rows = lakehouse.read(table, Scope(start=kst_day(window.start) - timedelta(days=1)))
+def read_candidates(lakehouse: Lakehouse, table: Table, window: Window) -> DataFrame:
+    """Bronze rows that may belong to the window, pruned by arrival day."""
+    return lakehouse.read(table, Scope(start=kst_day(window.start) - timedelta(days=1)))
+
+
+def in_window(table: Table, window: Window) -> Column:
+    """True where any timestamp column of a Bronze row falls in the window."""
     hits = [F.coalesce(window.contains(F.col(name)), F.lit(False)) for name in timestamp_columns(table)]
-    return rows.where(reduce(lambda a, b: a | b, hits))
+    return reduce(lambda a, b: a | b, hits)
+
+
+def read_window(lakehouse: Lakehouse, table: Table, window: Window) -> DataFrame:
+    """Bronze rows of the window."""
+    return read_candidates(lakehouse, table, window).where(in_window(table, window))
 
 
 def is_unparsable() -> Column:

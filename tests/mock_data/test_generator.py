@@ -241,20 +241,3 @@ def test_all_faults_together_and_the_report_as_json(tmp_path: Path) -> None:
     assert json.loads(json.dumps(report.to_dict()))["days"] == ["2026-02-10", "2026-02-11", "2026-02-12"]
     # Silver stops at the bad rate, so no control may find drift or a supply gap.
     assert {e.domain for e in report.exceptions} == {"dq"}
-
-
-@pytest.mark.parametrize(
-    ("users", "entries", "days", "faults", "message"),
-    [
-        (1, 10, 1, (), "users >= 2"),
-        (2, 0, 1, (), "entries >= 1"),
-        (2, 10, 0, (), "days >= 1"),
-        (2, 10, 1, ("drfit",), "unknown faults"),
-        (2, 50, 1, ("bad_rows",), "at least 99 entries"),
-    ],
-)
-def test_arguments_that_cannot_work_are_refused(
-    tmp_path: Path, users: int, entries: int, days: int, faults: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        generate(tmp_path, START, days=days, users=users, entries=entries, seed=1, faults=faults)

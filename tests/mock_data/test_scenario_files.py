@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,37 @@ from pydantic import ValidationError
 
 from mock_data.scenario import SCENARIOS_DIR, TABLES, load_scenario, scenario_names
 
-REQUIRED = """
-one_day_normal duplicate_tx conflicting_duplicate_tx missing_required invalid_amount excess_scale_amount
-unknown_entry_type status_not_allowed stale_source zero_window drift_mismatch supply_mismatch hold_release_zero_flow
-pairing_quality multi_item_category_tie missing_product null_merchant kst_midnight_boundary snapshot_off_midnight
-late_event two_day_backfill out_of_order_days bad_rate_exceeded unparsable_lines numbers_as_written empty_day
-large_amounts unicode_and_quotes refund_of_yesterdays_payment
-""".split()
+REQUIRED = (
+    "one_day_normal",
+    "duplicate_tx",
+    "conflicting_duplicate_tx",
+    "missing_required",
+    "invalid_amount",
+    "excess_scale_amount",
+    "unknown_entry_type",
+    "status_not_allowed",
+    "stale_source",
+    "zero_window",
+    "drift_mismatch",
+    "supply_mismatch",
+    "hold_release_zero_flow",
+    "pairing_quality",
+    "multi_item_category_tie",
+    "missing_product",
+    "null_merchant",
+    "kst_midnight_boundary",
+    "snapshot_off_midnight",
+    "late_event",
+    "two_day_backfill",
+    "out_of_order_days",
+    "bad_rate_exceeded",
+    "unparsable_lines",
+    "numbers_as_written",
+    "empty_day",
+    "large_amounts",
+    "unicode_and_quotes",
+    "refund_of_yesterdays_payment",
+)
 # Every scenario lists these row by row: quarantine reasons, tags, exceptions, verdicts, state and log.
 LISTED = (
     "silver.dq_status",
@@ -52,7 +77,7 @@ def test_zero_window_has_three_empty_windows_in_a_row() -> None:
     rows = load_scenario(SCENARIOS_DIR / "zero_window").expect.tables["silver.dq_status"].rows or []
     ledger = [r for r in rows if r["source_table"] == "bronze.transaction_ledger_raw" and r["run_id"] != "a5"]
     assert [row["event_count"] for row in ledger] == [1, 0, 0, 0]
-    assert all(a["window_end_ts"] == b["window_start_ts"] for a, b in zip(ledger, ledger[1:], strict=False))
+    assert all(a["window_end_ts"] == b["window_start_ts"] for a, b in pairwise(ledger))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every named scenario through the real jobs: each table, reason, tag, exception and verdict must be as written."""
+"""Every named scenario through the real jobs: each table, reason, tag, exception and verdict as written."""
 
 from __future__ import annotations
 

@@ -1,0 +1,53 @@
+# The two commands that matter are `make demo` and `make test`; each does all of its own set-up.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format ui bench docs lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## Create .venv with every pinned package
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Three generated days, the last with planted faults: does the money add up?
+	@$(BIN)/python -m mock_data.demo
+
+ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http://127.0.0.1:3000
+	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true
+	@echo "Dagster UI on http://127.0.0.1:3000 (stop with Ctrl-C)"
+	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+test: $(READY) ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Format check, lint, strict types, generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m docs.generate --check
+
+format: $(READY) ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## Compare a large day with the same day hand-written in DuckDB
+	$(BIN)/python -m benchmarks.run
+
+docs: $(READY) ## Regenerate docs/tables.md from the contracts
+	$(BIN)/python -m docs.generate
+
+lock: ## Refresh requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## Remove the demo's data and the virtual environment
+	rm -rf $(VENV) .data

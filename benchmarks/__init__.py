@@ -1,0 +1,1 @@
+"""How fast a KST day is, held against the same day hand-written in DuckDB."""

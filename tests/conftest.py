@@ -1,0 +1,55 @@
+"""What all tests share: isolated homes, and one embedded Spark session for the whole run, started on first use."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from ledger.lakehouse import Lakehouse
+from tests.support import Home
+
+_KEPT = "PIPELINE_CFG__SPARK__"  # which engine the suite judges is the caller's choice
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting, salt or Dagster home of the developer's shell reaches a test; progress logging is put back."""
+    for name in list(os.environ):
+        if name.startswith("PIPELINE_CFG__") and not name.startswith(_KEPT):
+            monkeypatch.delenv(name)
+    for name in ("PIPELINE_ENV", "ANON_USER_KEY_SALT", "DAGSTER_HOME", "LEDGERCTL_DEBUG", "DATABRICKS_RUNTIME_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    logger = logging.getLogger("ledger")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A warehouse, a landing and a Dagster home of this test alone, set in the environment; nothing in them."""
+    made = Home(tmp_path / "home")
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    """The process's one session on the configured engine, the same one that ``ledgerctl`` uses in-process."""
+    from configs.settings import load_settings
+    from resources.spark import spark_session
+
+    return spark_session(load_settings().spark)
+
+
+@pytest.fixture
+def lakehouse(spark: SparkSession, tmp_path: Path) -> Iterator[Lakehouse]:
+    """An empty warehouse of this test alone."""
+    with Lakehouse(spark, warehouse=str(tmp_path / "warehouse")) as made:
+        yield made

@@ -1,0 +1,201 @@
+"""Text as the sources write it (spec sections 4 and 5): trimming, numbers, times, JSON, stable messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+
+from ledger.text import (
+    clean,
+    is_json_record,
+    json_field,
+    parse_boolean,
+    parse_integer,
+    parse_timestamp,
+    stable_json,
+    stable_json_column,
+)
+
+TRIMMED: Mapping[str | None, str | None] = {
+    None: None,
+    "": None,
+    "  \t\n\r\f\v ": None,
+    " a ": "a",
+    "\t\r\n a b \v\f": "a b",
+    "\u00a0a\u00a0": "\u00a0a\u00a0",
+    "\u3000": "\u3000",
+    "지갑 ": "지갑",
+    "\x1c": "\x1c",
+}
+BIGINTS: Mapping[str | None, int | None] = {
+    None: None,
+    "0": 0,
+    "-0": 0,
+    "+5": 5,
+    "-007": -7,
+    "0" * 40: 0,
+    "0" * 40 + "12": 12,
+    "9223372036854775807": 2**63 - 1,
+    "-9223372036854775808": -(2**63),
+    "9223372036854775808": None,
+    "-9223372036854775809": None,
+    "1" * 40: None,
+    "1.0": None,
+    "1e3": None,
+    "": None,
+    "+": None,
+    "--1": None,
+    "+-1": None,
+    "0x1": None,
+    "１": None,
+}
+INTS: Mapping[str | None, int | None] = {
+    "2147483647": 2**31 - 1,
+    "-2147483648": -(2**31),
+    "2147483648": None,
+    "-2147483649": None,
+    "00002": 2,
+}
+# Microseconds since 2026-02-01T00:00:00Z.
+HOUR = 3_600_000_000
+TIMES: Mapping[str | None, int | None] = {
+    None: None,
+    "2026-02-01T00:00:00Z": 0,
+    "2026-02-01 00:00:00": 0,
+    "2026-02-01T01:00": HOUR,
+    "2026-02-01T01:00:00": HOUR,
+    "2026-02-01T09:00:00+09:00": 0,
+    "2026-02-01T09:00:00+0900": 0,
+    "2026-02-01T09:00:00+09": 0,
+    "2026-01-31T19:00:00-05:00": 0,
+    "2026-02-01T00:00:00-00:00": 0,
+    "2026-02-01T00:00:00.1Z": 100_000,
+    "2026-02-01T00:00:00.123456": 123_456,
+    "2026-02-01T00:00:00.1234567Z": 123_456,
+    "2026-02-01T00:00:00.99999999999999Z": 999_999,
+    "2026-02-01T09:00:00.9999999+09:00": 999_999,
+    "2026-02-30T00:00:00Z": None,
+    "2026-02-01T25:00:00Z": None,
+    "2026-02-01T00:60:00Z": None,
+    "2026-02-01T00:00:00+25:00": None,
+    "2026-02-01T00:00:00 Z": None,
+    "2026-02-01T00:00:00.Z": None,
+    "2026-2-1T00:00:00Z": None,
+    "20260201T000000Z": None,
+    "1769904000": None,
+    "yesterday": None,
+    "": None,
+}
+BOOLEANS: Mapping[str | None, bool | None] = {"true": True, "false": False, "1": None, "yes": None, "": None}
+RECORDS: Mapping[str | None, bool] = {
+    None: False,
+    "{}": True,
+    '{"a":1}': True,
+    ' {"a":1e3} ': True,
+    '{"a":{"b":1,"b":2}}': True,
+    '{"a":"지갑 \\u00e9 \\" \\\\"}': True,
+    '{"a":1,"a":2}': False,
+    '{"a":1,"\\u0061":2}': False,
+    "[1]": False,
+    "1": False,
+    "null": False,
+    '"x"': False,
+    "": False,
+    '{"a":1} x': False,
+    '{"a":1}{"b":2}': False,
+    '{"a":1,}': False,
+    '{"a":1': False,
+    "{a:1}": False,
+    "{'a':1}": False,
+    '{"a":01}': False,
+    '{"a":NaN}': False,
+}
+FIELDS: Mapping[str | None, str | None] = {
+    '{"a":1e3}': "1e3",
+    '{"a":0.10}': "0.10",
+    '{"a":-0}': "-0",
+    '{"a":9999999999999999.99}': "9999999999999999.99",
+    '{"a":"x"}': "x",
+    '{"a":" 1 "}': " 1 ",
+    '{"a":"\\"q\\""}': '"q"',
+    '{"a":"\\u00e9\\n"}': "é\n",
+    '{"a":true}': "true",
+    '{"a":null}': None,
+    '{"a":""}': "",
+    '{"A":1}': None,
+    '{"b":{"a":1}}': None,
+    "not json": None,
+    None: None,
+}
+
+
+def _evaluate(spark: SparkSession, texts: Mapping[str | None, object], of: Callable[[Column], Column]) -> dict[str | None, object]:
+    df = spark.createDataFrame([(text,) for text in texts], "text string")
+    return {row["text"]: row["value"] for row in df.select("text", of(F.col("text")).alias("value")).collect()}
+
+
+@pytest.mark.parametrize(
+    ("expected", "function"),
+    [
+        pytest.param(TRIMMED, clean, id="clean"),
+        pytest.param(BIGINTS, lambda c: parse_integer(c, "bigint"), id="bigint"),
+        pytest.param(INTS, lambda c: parse_integer(c, "int"), id="int"),
+        pytest.param(BOOLEANS, parse_boolean, id="boolean"),
+        pytest.param(RECORDS, is_json_record, id="is_json_record"),
+        pytest.param(FIELDS, lambda c: json_field(c, "a"), id="json_field"),
+    ],
+)
+def test_text_is_read_without_loss(
+    spark: SparkSession, expected: Mapping[str | None, object], function: Callable[[Column], Column]
+) -> None:
+    """INV-02: what is not exactly a value of the type is null, never something near it."""
+    assert _evaluate(spark, expected, function) == expected
+
+
+def test_times_are_utc_and_cut_to_microseconds(spark: SparkSession) -> None:
+    """INV-02: digits beyond microseconds are cut, not rounded; without an offset a time is UTC."""
+    start = F.unix_micros(F.expr("timestamp'2026-02-01T00:00:00Z'"))
+    assert _evaluate(spark, TIMES, lambda c: F.unix_micros(parse_timestamp(c)) - start) == TIMES
+
+
+def test_a_time_without_seconds_may_have_an_offset(spark: SparkSession) -> None:
+    """INV-02: ``10:00Z`` is ISO-8601 as well."""
+    texts: Mapping[str | None, object] = {"2026-02-01T01:00Z": HOUR, "2026-02-01T10:00+09:00": HOUR}
+    start = F.unix_micros(F.expr("timestamp'2026-02-01T00:00:00Z'"))
+    assert _evaluate(spark, texts, lambda c: F.unix_micros(parse_timestamp(c)) - start) == texts
+
+
+def test_an_overflowing_number_is_still_a_record(spark: SparkSession) -> None:
+    """INV-07: ``1e999`` is valid JSON, so its row breaks a row rule and is not an unparsable record."""
+    assert _evaluate(spark, {'{"a":1e999}': True}, is_json_record) == {'{"a":1e999}': True}
+
+
+def test_a_stable_message_has_sorted_keys_and_text_values() -> None:
+    """INV-09: a message is a merge key, so equal values always give equal text."""
+    message = stable_json({"b": 1, "a": "x\"y", "c": "지갑"})
+    assert message == '{"a":"x\\"y","b":"1","c":"지갑"}'
+    assert stable_json({"c": "지갑", "a": "x\"y", "b": 1}) == message
+
+
+def test_the_engine_writes_the_same_stable_message(spark: SparkSession) -> None:
+    """INV-09: decimals print in their column's scale, quotes and unicode as in :func:`stable_json`."""
+    values = {"user_id": 'u-"1"', "drift_abs": "0.10", "delta": "-5.00"}
+    row = (
+        spark.range(1)
+        .select(
+            stable_json_column(
+                {
+                    "user_id": F.lit(values["user_id"]),
+                    "drift_abs": F.lit("0.1").cast("decimal(38,2)"),
+                    "delta": F.lit("-5").cast("decimal(38,2)"),
+                }
+            ).alias("message")
+        )
+        .collect()[0]
+    )
+    assert json.loads(row["message"]) == values
+    assert row["message"] == stable_json(values)

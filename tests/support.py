@@ -1,0 +1,126 @@
+"""Folders of one test, and Delta tables read by a second reader (``deltalake``), not by the code under test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+
+Row = dict[str, Any]
+
+# When something happened, not what: two runs on the same input differ in these columns alone.
+CLOCKS = frozenset(
+    {
+        "detected_at",
+        "detected_date_kst",
+        "generated_at",
+        "last_success_ts",
+        "updated_at",
+        "started_at",
+        "ended_at",
+        "refreshed_at",
+        "changed_at",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A warehouse, a landing root and a Dagster home under one folder."""
+
+    root: Path
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.root / "dagster"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point the product at this home."""
+        return {
+            "PIPELINE_CFG__LAKEHOUSE__WAREHOUSE": str(self.warehouse),
+            "PIPELINE_CFG__LAKEHOUSE__LANDING": str(self.landing),
+            "DAGSTER_HOME": str(self.dagster_home),
+        }
+
+    def copy_from(self, other: Home, *parts: str) -> Home:
+        """Start from another home's state (all of it, or some of ``warehouse``, ``landing``, ``dagster``)."""
+        for part in parts or ("warehouse", "landing", "dagster"):
+            if (other.root / part).exists():
+                shutil.copytree(other.root / part, self.root / part, dirs_exist_ok=True)
+        return self
+
+    def land(self, table: str, day: date | str, *records: Mapping[str, Any] | str, file: str = "part-0") -> Path:
+        """Write a JSON-lines landing file; a text is a line as it stands."""
+        folder = self.landing / table / f"date={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
+        path = folder / f"{file}.jsonl"
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return path
+
+    def delta(self, table: str) -> DeltaTable:
+        return DeltaTable(str(self.warehouse.joinpath(*table.split("."))))
+
+    def tables(self) -> list[str]:
+        """Every table of the warehouse, ``<schema>.<name>``."""
+        found = self.warehouse.glob("*/*/_delta_log")
+        return sorted(f"{p.parent.parent.name}.{p.parent.name}" for p in found)
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a table; none when it does not exist."""
+        path = self.warehouse.joinpath(*table.split("."))
+        if not (path / "_delta_log").is_dir():
+            return []
+        rows: list[Row] = DeltaTable(str(path)).to_pyarrow_table().to_pylist()
+        return rows
+
+    def version(self, table: str) -> int:
+        return int(self.delta(table).version())
+
+    def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
+        return {table: self.version(table) for table in (tables or self.tables())}
+
+    def files(self, table: str) -> set[str]:
+        """The data files that the newest version consists of."""
+        return set(self.delta(table).file_uris())
+
+    def content(self, *tables: str, without: Sequence[str] = ()) -> dict[str, Counter[str]]:
+        """Table by table its rows as a multiset of text, without clock columns; to be compared as a whole."""
+        names = tables or tuple(self.tables())
+        return {name: multiset(self.rows(name), {*CLOCKS, *without}) for name in names}
+
+
+def multiset(rows: Iterable[Mapping[str, Any]], without: Iterable[str] = CLOCKS) -> Counter[str]:
+    """Rows as comparable text, with how often each occurs."""
+    left_out = set(without)
+    return Counter(
+        json.dumps({k: v for k, v in sorted(row.items()) if k not in left_out}, default=str, ensure_ascii=False)
+        for row in rows
+    )
+
+
+def difference(expected: Mapping[str, Counter[str]], actual: Mapping[str, Counter[str]]) -> str:
+    """What two contents do not share, a few rows per table; empty when they are equal."""
+    lines = []
+    for table in sorted({*expected, *actual}):
+        left, right = expected.get(table, Counter()), actual.get(table, Counter())
+        for what, rows in (("missing", left - right), ("extra", right - left)):
+            if rows:
+                shown = "\n    ".join(list(rows.elements())[:3])
+                lines.append(f"{table}: {rows.total()} {what}\n    {shown}")
+    return "\n".join(lines)
