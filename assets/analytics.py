@@ -24,7 +24,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
     days = kst_days(settings.partitions.start_date, including_today=False)
 
     @dg.multi_asset(
-        name="pipeline_c_analytics",
+        name="analytics",
         specs=[
             asset_spec(table, *writer, group="analytics", deps=_DEPS, partitions_def=days)
             for table, writer in WRITES.items()
@@ -32,7 +32,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
-    def pipeline_c_analytics(
+    def analytics(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_c", config) as (run, what):
@@ -43,4 +43,4 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
             )
             yield from table_results(run, what, outcomes, WRITES)
 
-    return pipeline_c_analytics
+    return analytics

@@ -7,8 +7,8 @@ from ledger.pipelines.catalog import bootstrap
 from resources.ledger import LedgerResource
 
 
-@dg.op(name="bootstrap_catalog")
-def bootstrap_op(context: dg.OpExecutionContext, ledger: LedgerResource) -> None:
+@dg.op
+def create_and_validate_tables(context: dg.OpExecutionContext, ledger: LedgerResource) -> None:
     """Create missing schemas and tables, validate existing ones column by column; load no data."""
     with failing_at_once():
         settings = ledger.settings()
@@ -20,4 +20,4 @@ def bootstrap_op(context: dg.OpExecutionContext, ledger: LedgerResource) -> None
 @dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags={"pipeline": "bootstrap_catalog"})
 def bootstrap_catalog() -> None:
     """Create and validate every table; loads no data."""
-    bootstrap_op()
+    create_and_validate_tables()

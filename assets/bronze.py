@@ -7,13 +7,14 @@ from typing import Any, cast
 import dagster as dg
 from pyspark.sql import functions as F
 
-from assets.catalog import asset_key, asset_spec
+from assets.catalog import asset_key, asset_spec, column_schema
 from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
 from ledger.merge_sql import Scope
 from ledger.tables import BRONZE
+from ledger.window import Window
 from orchestration.partitions import kst_days
 from resources.ledger import LedgerResource
 
@@ -47,7 +48,11 @@ def _loaded(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
                 yield dg.MaterializeResult(
                     metadata={
                         "dagster/row_count": rows.count(),
+                        "dagster/column_schema": column_schema(table),
+                        "window": str(Window.of_day(day)),
+                        "rows_read": loaded.rows,
                         "rows_written": loaded.rows,
+                        "rows_quarantined": 0,
                         "files_loaded": loaded.files_loaded,
                         "files_skipped": loaded.files_skipped,
                         "delta_version": lakehouse.version(table),

@@ -30,7 +30,7 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
     deps = [KEYS[source.table.name] for source in INPUTS]
 
     @dg.multi_asset(
-        name="pipeline_a_guardrail",
+        name="guardrail",
         specs=[
             asset_spec(table, *writer, group="guardrail", deps=deps, partitions_def=days)
             for table, writer in WRITES.items()
@@ -38,7 +38,7 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
-    def pipeline_a_guardrail(
+    def guardrail(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_a", config) as (run, what):
@@ -52,4 +52,4 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             log_ingested(context, outcomes)
             yield from table_results(run, what, outcomes, WRITES)
 
-    return pipeline_a_guardrail
+    return guardrail

@@ -20,7 +20,7 @@ class SyncParameters(dg.Config):
 
 
 @dg.multi_asset(
-    name="sync_dim_rule_scd2",
+    name="sync_rules",
     specs=[asset_spec(dim_rule_scd2.TABLE, group="rules")],
     retry_policy=RETRY_POLICY,
     op_tags=OP_TAGS,

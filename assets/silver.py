@@ -34,7 +34,7 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
     days = kst_days(settings.partitions.start_date, including_today=False)
 
     @dg.multi_asset(
-        name="pipeline_silver_materialization",
+        name="materialize_silver",
         specs=[
             asset_spec(
                 table, *WRITES[table], group="silver", deps=[KEYS[n] for n in names], partitions_def=days
@@ -44,7 +44,7 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
-    def pipeline_silver_materialization(
+    def materialize_silver(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_silver", config) as (run, what):
@@ -52,4 +52,4 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
             log_ingested(context, outcomes)
             yield from table_results(run, what, outcomes, WRITES)
 
-    return pipeline_silver_materialization
+    return materialize_silver

@@ -20,14 +20,15 @@ PIPELINE_JOBS = {
     "pipeline_b": "pipeline_b_controls",
     "pipeline_c": "pipeline_c_analytics",
 }
-# The operations of each job: all of a job's operations take the same parameters.
+# The operations of each job: all of a job's operations take the same parameters. A job and an operation
+# cannot share a name.
 JOB_OPS = {
     "bronze_ingest": (),
-    "pipeline_a_guardrail": ("pipeline_a_guardrail",),
-    "pipeline_silver_materialization": ("pipeline_silver_materialization",),
+    "pipeline_a_guardrail": ("guardrail",),
+    "pipeline_silver_materialization": ("materialize_silver",),
     "pipeline_b_controls": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
-    "pipeline_c_analytics": ("pipeline_c_analytics",),
-    "sync_dim_rule_scd2": ("sync_dim_rule_scd2",),
+    "pipeline_c_analytics": ("analytics",),
+    "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
 }
 

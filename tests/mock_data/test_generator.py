@@ -58,7 +58,8 @@ def test_clean_days_reconcile_at_any_size(tmp_path: Path, users: int, entries: i
 
 def test_clean_days_are_fresh_complete_and_within_the_contract(clean: tuple[Path, GenerationReport]) -> None:
     landing, report = clean
-    assert report.exceptions == () and report.faults == ()
+    assert report.exceptions == ()
+    assert report.faults == ()
     for day in report.days:
         start, end = kst_window(day)
         for table in TABLES:
@@ -71,12 +72,14 @@ def test_clean_days_are_fresh_complete_and_within_the_contract(clean: tuple[Path
                     <= instant(row.get("created_at") or row["ingested_at"])
                     <= instant(row["ingested_at"])
                 )
-                assert row["batch_id"] and row["source_system"]
+                assert row["batch_id"]
+                assert row["source_system"]
         for table in ("transaction_ledger", "payment_orders"):
             newest = max(instant(row["ingested_at"]) for row in records(landing, table, day))
             assert (end - newest).total_seconds() < 300
         for wallet in records(landing, "user_wallets", day):
-            assert cents(wallet["balance"]) >= 0 and cents(wallet["frozen_amount"]) >= 0
+            assert cents(wallet["balance"]) >= 0
+            assert cents(wallet["frozen_amount"]) >= 0
 
 
 def test_clean_ids_are_unique_and_all_kinds_of_record_occur(clean: tuple[Path, GenerationReport]) -> None:
@@ -102,7 +105,8 @@ def test_clean_ids_are_unique_and_all_kinds_of_record_occur(clean: tuple[Path, G
         assert len(keys) == len(set(keys)), table
     assert set(kinds) == ENTRY_TYPES
     assert set(statuses) == {"PAID", "PENDING", "FAILED", "CANCELLED", "REFUNDED"}
-    assert None in merchants and any(re.search("[가-힣]", name or "") for name in merchants)
+    assert None in merchants
+    assert any(re.search("[가-힣]", name or "") for name in merchants)
     assert order_ids & set(map(str, seen["payment_orders"])), "C needs payments whose id is an order's"
 
 
@@ -151,7 +155,8 @@ def test_drift_is_seen_by_recon_alone(tmp_path: Path) -> None:
     found = {
         user: f"{abs(drift) // 100}.{abs(drift) % 100:02d}" for user, drift in last.drift_by_user.items()
     }
-    assert found == dict(report.faults[0].drifting_users) and len(found) == 2
+    assert found == dict(report.faults[0].drifting_users)
+    assert len(found) == 2
     assert last.supply_diff == 0
     assert {e.exception_type for e in report.exceptions} == {"RECON_DRIFT_HIGH"}
 
@@ -179,7 +184,8 @@ def test_replays_keep_their_key(tmp_path: Path) -> None:
     assert len(rows) == 2000 + duplicates.rows + conflicts.rows
     assert {key for key, amounts in by_key.items() if len(set(amounts)) > 1} == set(conflicts.keys)
     repeated = {key for key, amounts in by_key.items() if len(amounts) > len(set(amounts))}
-    assert repeated == set(duplicates.keys) and len(repeated) == duplicates.rows
+    assert repeated == set(duplicates.keys)
+    assert len(repeated) == duplicates.rows
     # 8 duplicates and 5 contradictions of 2000 entries: 13 / 2013
     (exception,) = report.exceptions
     assert (exception.exception_type, exception.severity) == ("DUP_SUSPECTED", "WARN")
@@ -191,7 +197,8 @@ def test_bad_rows_stay_below_fail_fast_and_bad_rate_exceeds_it(tmp_path: Path) -
         report = make(tmp_path / fault, (fault,))
         (planted,) = report.faults
         bad = sum(planted.quarantined["silver.ledger_entries"].values())
-        assert bad == planted.rows and (bad / (bad + 2000) > 0.01) is above
+        assert bad == planted.rows
+        assert (bad / (bad + 2000) > 0.01) is above
         assert report.silver_fails is above
         assert {e.severity for e in report.exceptions} == ({"CRITICAL"} if above else {"WARN"})
 

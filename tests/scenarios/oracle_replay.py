@@ -28,12 +28,12 @@ CALLS = {
 SCALE = {"money": 2, "decimal(38,2)": 2, "decimal(38,6)": 6}
 
 
-class NotModelled(Exception):
+class NotModelledError(Exception):
     """The oracle runs whole KST days only."""
 
 
 def replay(scenario: Scenario, landing: Path) -> list[str]:
-    """What the oracle disputes. Raises NotModelled for a step that it cannot run."""
+    """What the oracle disputes. Raises NotModelledError for a step that it cannot run."""
     seed = scenario.environment().get("PIPELINE_CFG__RULES__SEED_PATH", str(DEFAULT_SEED))
     oracle = Oracle(landing, json.loads(Path(seed).read_text("utf-8")))
     for step in scenario.steps:
@@ -61,7 +61,7 @@ def _step(oracle: Oracle, step: Step) -> tuple[bool, str]:
         case ["run", job, "--params", parameters] if found := BACKFILL.fullmatch(parameters):
             first, last, run_id = found.groups()
             return _backfill(oracle, CALLS[job], date.fromisoformat(first), date.fromisoformat(last), run_id)
-    raise NotModelled(" ".join(step.ledgerctl))
+    raise NotModelledError(" ".join(step.ledgerctl))
 
 
 def _backfill(oracle: Oracle, call: str, first: date, last: date, run_id: str) -> tuple[bool, str]:

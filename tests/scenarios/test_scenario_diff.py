@@ -51,7 +51,8 @@ def test_a_missing_and_a_repeated_row_are_named(scenario: Scenario) -> None:
     rows = stored(scenario.expect.tables[STATUS])
     missing = check(scenario, {STATUS: rows[1:]})
     assert missing[0] == f"drift_mismatch: {STATUS}: expected 3 rows, got 2"
-    assert missing[1].startswith(f"drift_mismatch: {STATUS}: missing ") and "bronze.transaction" in missing[1]
+    assert missing[1].startswith(f"drift_mismatch: {STATUS}: missing ")
+    assert "bronze.transaction" in missing[1]
     repeated = check(scenario, {STATUS: [*rows, rows[0]]})
     assert len(repeated) == 2
     assert ": not expected " in repeated[1]
