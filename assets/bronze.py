@@ -12,7 +12,7 @@ from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.tables import BRONZE
 from ledger.window import Window
 from orchestration.partitions import kst_days

@@ -13,7 +13,7 @@ from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
 from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve

@@ -16,15 +16,14 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import Row
 
 from ledger.contract import Table
 from ledger.delta_log import DeltaLog, retry_conflicts
-from ledger.errors import ContractError, KeyViolationError
-from ledger.merge_sql import Change, Scope, merge_statement
+from ledger.errors import ContractError
+from ledger.merge import Change, MergePlan, Scope, merge_statement
+from ledger.row_checks import check_rows
 
 logger = logging.getLogger(__name__)
-_SHOWN_OFFENDERS = 3
 _SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
 
 
@@ -199,7 +198,7 @@ class Lakehouse:
         """Append ``expected`` rows in one commit; no rows make no commit."""
         if expected == 0:
             return WriteResult()
-        self._check_rows(table, df, keyed=False)
+        check_rows(table, df, keyed=False)
         before = self.version(table)
         retry_conflicts(lambda: self._save(table, df.write.format("delta").mode("append")), table.full_name)
         self._check_commit(table, before, expected)
@@ -255,18 +254,13 @@ class Lakehouse:
         source: DataFrame,
         *,
         scope: Scope,
-        update_when: str = "true",
         differ: Sequence[str] | None = None,
         delete_when: str | None = None,
     ) -> WriteResult:
-        """Make the stored rows of ``scope`` agree with ``source`` (staged, conformed), in one commit or none.
-
-        ``differ``: the columns whose difference makes a stored row change (default: all but the key);
-        ``update_when``: a further condition on ``t`` and ``s``; ``delete_when``: the stored rows (``t``) that go
-        when the source does not have them. Raises :class:`KeyViolationError`.
-        """
-        plan = self.plan_merge(table, source, scope=scope, update_when=update_when, differ=differ)
-        return self.commit_merge(plan, delete_when=delete_when)
+        """Make the stored rows of ``scope`` agree with ``source``: :meth:`plan_merge`, then :meth:`commit_merge`."""
+        return self.commit_merge(
+            self.plan_merge(table, source, scope=scope, differ=differ, delete_when=delete_when)
+        )
 
     def plan_merge(
         self,
@@ -274,68 +268,66 @@ class Lakehouse:
         source: DataFrame,
         *,
         scope: Scope,
-        update_when: str = "true",
         differ: Sequence[str] | None = None,
         touch: Sequence[str] = (),
+        update_when: str = "true",
+        delete_when: str | None = None,
     ) -> MergePlan:
-        """The first half of :meth:`merge`: checks the source and finds what would change. Writes nothing.
+        """Check the source (staged, conformed) and find what a merge would change. Writes nothing.
 
-        ``touch``: columns that are set, alone, where only they differ (the run that wrote the values stays named).
+        ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``:
+        columns that are set, alone, where only they differ; ``update_when``: a further condition on the stored
+        row ``t`` and the source row ``s``; ``delete_when``: the stored rows that go when the source does not
+        have them. Raises :class:`KeyViolationError`.
         """
-        self._check_rows(table, source, keyed=True)
-        differ = tuple(
-            differ if differ is not None else [n for n in table.column_names if n not in table.key]
-        )
-        condition = Change(update_when, differ, tuple(touch))
-        target = self.read(table, scope).select(*dict.fromkeys((*table.key, *table.column_names)))
+        check_rows(table, source, keyed=True)
+        columns = tuple(differ or [n for n in table.column_names if n not in table.key])
+        change = Change(update_when, columns, tuple(touch), delete_when)
+        target = self.read(table, scope).select(*table.column_names).withColumn("_stored", F.lit(True))
         on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
-        joined = source.alias("s").join(target.withColumn("_stored", F.lit(True)).alias("t"), on, "left")
+        joined = (
+            source.withColumn("_given", F.lit(True))
+            .alias("s")
+            .join(target.alias("t"), on, "full" if delete_when else "left")
+        )
         part = table.partition_by
-        dates = [F.col(f"s.{part}").alias("_new_part"), F.col(f"t.{part}").alias("_old_part")] if part else []
+        parts = [F.col(f"s.{part}").alias("_new_part"), F.col(f"t.{part}").alias("_old_part")] if part else []
+        marks = ["s._given", "t._stored", F.expr(change.values_when).alias("_values"), *parts]
         changed = self.stage(
-            joined.where(f"t._stored IS NULL OR {condition.any_when}").select(
-                "s.*", "t._stored", F.expr(condition.values_when).alias("_values"), *dates
-            )
+            joined.where(change.any_change).select(*[f"s.{n}" for n in table.column_names], *marks)
         )
-        counts = changed.groupBy("_stored", "_values", *(["_new_part", "_old_part"] if part else [])).count()
-        return MergePlan(
-            table, source, scope, changed.select(*source.columns), condition, tuple(counts.collect())
-        )
+        grouping = ["_given", "_stored", "_values", *(["_new_part", "_old_part"] if part else [])]
+        counts = tuple(changed.groupBy(*grouping).count().collect())
+        rows = changed.where("_given").select(*table.column_names)
+        return MergePlan(table, source, scope, rows, change, counts)
 
-    def commit_merge(self, plan: MergePlan, *, delete_when: str | None = None) -> WriteResult:
-        """The second half of :meth:`merge`: one MERGE commit, or none when nothing changes."""
-        table, deleted = plan.table, 0
-        if delete_when is not None:
-            stale = self.read(table, plan.scope).alias("t").where(delete_when)
-            on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
-            deleted = stale.join(plan.source.alias("s"), on, "left_anti").count()
-        if not plan.rows and not deleted:
+    def commit_merge(self, plan: MergePlan) -> WriteResult:
+        """One MERGE commit of what was planned, or none when nothing changes."""
+        if not plan.counts:
             return WriteResult()
-        (plan.source if deleted else plan.changed).createOrReplaceTempView("_source")
+        table = plan.table
+        (plan.source if plan.deleted else plan.changed).createOrReplaceTempView("_source")
         statement = merge_statement(
-            table,
-            self.ref(table),
-            scope=plan.scope,
-            change=plan.change,
-            delete_when=delete_when if deleted else None,
+            table, self.ref(table), scope=plan.scope, change=plan.change, deletes=bool(plan.deleted)
         )
         before = self.version(table)
         retry_conflicts(lambda: self._affected(statement), table.full_name)
         commits = self._log.commits_since(self.ref(table), self.path(table), before)
-        expected = (plan.inserted, plan.rows - plan.inserted, deleted)
+        expected = (plan.inserted, plan.updated + plan.touched, plan.deleted)
         if not any(commit.merged == expected for commit in commits):
+            found = [commit.merged for commit in commits]
             raise ContractError(
-                f"a merge was to insert, update and delete {expected} rows, the log has {[c.merged for c in commits]}",
+                f"a merge was to insert, update and delete {expected} rows, the log has {found}",
                 table=table.full_name,
                 action="another writer changed the same rows: run the same command again",
             )
-        return self._report(table, WriteResult(plan.inserted, plan.updated, deleted))
+        return self._report(table, WriteResult(plan.inserted, plan.updated, plan.deleted))
 
     def replace_partition(self, table: Table, df: DataFrame, partition: object) -> WriteResult:
         """Replace one partition by ``df`` in one commit (``replaceWhere``)."""
         if table.partition_by is None:
             raise ContractError("only a partitioned table can replace a partition", table=table.full_name)
-        self._check_rows(table, df, keyed=bool(table.key))
+        check_rows(table, df, keyed=bool(table.key))
         stray = (
             df.where(~F.col(table.partition_by).eqNullSafe(F.lit(str(partition)).cast("date")))
             .limit(1)
@@ -352,37 +344,7 @@ class Lakehouse:
             self._check_commit(table, before, expected)
         return self._report(table, WriteResult(inserted=expected))
 
-    # -- assertions -----------------------------------------------------------------------------------------------
-
-    def _check_rows(self, table: Table, df: DataFrame, *, keyed: bool) -> None:
-        """Refuse columns that are not the contract's, nulls in required columns and two rows for one key."""
-        types = [(f.name, f.dataType.simpleString()) for f in df.schema.fields]
-        if types != [(c.name, c.type) for c in table.columns]:
-            raise ContractError(f"columns to write are {types}, not the contract's", table=table.full_name)
-        shown = table.key or table.column_names[:2]
-        if table.required:
-            missing = df.where(" OR ".join(f"{name} IS NULL" for name in table.required))
-            self._refuse(
-                table,
-                "a null in a required column",
-                table.required,
-                missing.limit(_SHOWN_OFFENDERS).collect(),
-            )
-        if keyed and table.key:
-            twice = df.groupBy(*table.key).count().where("count > 1").limit(_SHOWN_OFFENDERS)
-            self._refuse(table, "several rows for one key", shown, twice.collect())
-
-    @staticmethod
-    def _refuse(table: Table, what: str, columns: Sequence[str], offenders: Sequence[Row]) -> None:
-        if not offenders:
-            return
-        values = "; ".join("(" + ", ".join(f"{c}={row[c]}" for c in columns) + ")" for row in offenders)
-        raise KeyViolationError(
-            f"the write has {what}: {values}",
-            table=table.full_name,
-            key=", ".join(table.key) or None,
-            action="nothing was written; correct the source rows",
-        )
+    # -- small helpers --------------------------------------------------------------------------------------------
 
     def _check_commit(self, table: Table, before: int, expected: int) -> None:
         commits = self._log.commits_since(self.ref(table), self.path(table), before)
@@ -391,8 +353,6 @@ class Lakehouse:
                 f"{expected} rows were to be written, the log has {[c.written for c in commits]}",
                 table=table.full_name,
             )
-
-    # -- small helpers --------------------------------------------------------------------------------------------
 
     @staticmethod
     def _report(table: Table, result: WriteResult) -> WriteResult:
@@ -412,43 +372,6 @@ class Lakehouse:
     def _affected(self, statement: str) -> int:
         row = self.spark.sql(statement).collect()[0].asDict()
         return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
-
-
-@dataclass(frozen=True)
-class MergePlan:
-    """What a merge would change: the changed source rows, and how many per old and new partition."""
-
-    table: Table
-    source: DataFrame
-    scope: Scope
-    changed: DataFrame
-    change: Change
-    counts: tuple[Row, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows that the merge touches, those included of which only the source order moves."""
-        return sum(row["count"] for row in self.counts)
-
-    @property
-    def inserted(self) -> int:
-        return sum(row["count"] for row in self.counts if row["_stored"] is None)
-
-    @property
-    def updated(self) -> int:
-        return sum(row["count"] for row in self.counts if row["_stored"] is not None and row["_values"])
-
-    @property
-    def partitions(self) -> dict[Any, int]:
-        """Rows whose values change per partition, where they were and where they go; null partitions left out."""
-        changed: dict[Any, int] = {}
-        if self.table.partition_by is None:
-            return changed
-        for row in self.counts:
-            if row["_stored"] is None or row["_values"]:
-                for value in {row["_new_part"], row["_old_part"]} - {None}:
-                    changed[value] = changed.get(value, 0) + row["count"]
-        return changed
 
 
 def _properties(table: Table) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.lakehouse import Lakehouse
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.silver.internal import DAY_CHANGES
 from ledger.window import Window
 

@@ -132,7 +132,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from ledger.merge_sql import Scope
+    from ledger.merge import Scope
     from ledger.tables import by_name
     from orchestration.report import render_rows, to_json
     from resources.ledger import LedgerResource

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from ledger.contract import Table
 from ledger.gold import exception_ledger, ledger_supply_balance_daily, recon_daily_snapshot_flow
 from ledger.lakehouse import Lakehouse
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.silver import bad_records
 from ledger.tables import BRONZE, GOLD, SILVER
 from ledger.window import Window, lit_ts

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
 from ledger.silver import order_events, order_items, products
 from ledger.state import check_ready, record_success

@@ -10,7 +10,7 @@ from typing import Any
 from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.rules import Rule, RuleBook, check_consistent, load_seed, load_table
 from ledger.tables import ALL
 

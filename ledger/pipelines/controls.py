@@ -22,7 +22,7 @@ from ledger.gold import (
 )
 from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.lakehouse import WriteResult
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW

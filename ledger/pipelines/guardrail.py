@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import exception_ledger
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.money import round_rate
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.rules import Rule, RuleBook, Severity

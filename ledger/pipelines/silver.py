@@ -11,8 +11,7 @@ from pyspark.sql import functions as F
 
 from ledger.errors import QualityGateError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
-from ledger.lakehouse import MergePlan
-from ledger.merge_sql import Scope
+from ledger.merge import MergePlan, Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
 from ledger.rules import RuleBook

@@ -19,7 +19,7 @@ from ledger.bronze import (
     user_wallets_raw,
 )
 from ledger.contract import Table
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.window_rows import in_window, read_candidates, read_window, record_json

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from ledger.bronze.metadata import RAW, timestamp_columns
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
-from ledger.merge_sql import Scope
+from ledger.merge import Scope
 from ledger.text import is_json_record, json_field
 from ledger.window import Window, kst_day
 

@@ -51,7 +51,11 @@ CROSSING_WINDOWS = (
 TODAY_SO_FAR = Window(at("2026-02-10T15:00"), NOW)
 BACKFILL, INCREMENTAL = {"run_mode": "backfill"}, {"run_mode": "incremental"}
 
-ACCEPTED: list[tuple[Pipeline, dict[str, str], date | None, tuple[Window, ...], bool]] = [
+BLANK_PARTITION = pytest.mark.xfail(strict=True, reason="BUG-1: counts as incremental")
+OVERFLOW = pytest.mark.xfail(strict=True, run=False, reason="BUG-2: OverflowError, after most of a minute")
+NAME_NOT_GIVEN = pytest.mark.xfail(strict=True, reason="BUG-3: names date_kst_start, which was not given")
+
+ACCEPTED: list[Any] = [
     # nothing given: the default window
     (SILVER, {}, None, day(YESTERDAY), False),
     (B, {}, None, day(YESTERDAY), False),
@@ -80,10 +84,12 @@ ACCEPTED: list[tuple[Pipeline, dict[str, str], date | None, tuple[Window, ...], 
     (SILVER, {**BACKFILL, **DAY_B}, None, day(BEFORE), True),
     (A, {**BACKFILL, "date_kst_start": "2026-02-11", "date_kst_end": "2026-02-11"}, None, (TODAY_SO_FAR,), True),
     # a partition
-    (SILVER, {}, BEFORE, day(BEFORE), True),
-    (B, {}, BEFORE, day(BEFORE), True),
-    (A, {}, BEFORE, day(BEFORE), True),
-    (A, {}, TODAY, (TODAY_SO_FAR,), True),
+    *[pytest.param(*case, marks=BLANK_PARTITION) for case in (
+        (SILVER, {}, BEFORE, day(BEFORE), True),
+        (B, {}, BEFORE, day(BEFORE), True),
+        (A, {}, BEFORE, day(BEFORE), True),
+        (A, {}, TODAY, (TODAY_SO_FAR,), True),
+    )],
     (SILVER, BACKFILL, BEFORE, day(BEFORE), True),
     (SILVER, {"date_kst_start": "2026-02-09", "date_kst_end": "2026-02-09"}, BEFORE, day(BEFORE), True),
     (SILVER, {**BACKFILL, **DAY_B}, BEFORE, day(BEFORE), True),
@@ -107,7 +113,7 @@ def test_accepted(
     assert (what.run_id, what.rule_load_mode, what.skip_readiness) == ("root", "strict", False)
 
 
-REFUSED: list[tuple[Pipeline, dict[str, str], date | None, str]] = [
+REFUSED: list[Any] = [
     # modes
     (SILVER, {"run_mode": "full"}, None, "run_mode"),
     (SILVER, {"run_mode": "Backfill"}, None, "run_mode"),
@@ -147,13 +153,18 @@ REFUSED: list[tuple[Pipeline, dict[str, str], date | None, str]] = [
     (SILVER, {"date_kst_start": "2026-02-10", "date_kst_end": "2026-02-11"}, None, "date_kst_end"),
     (A, {"date_kst_start": "2026-02-12", "date_kst_end": "2026-02-12"}, None, "date_kst_end"),
     (B, {"start_ts": "2026-02-10T15:00:00Z", "end_ts": "2026-02-11T15:00:00Z"}, None, "end_ts"),
-    (SILVER, {**BACKFILL, "start_ts": "2026-02-08T15:00:00Z", "end_ts": "9999-12-31T15:00:00Z"}, None, "end"),
+    pytest.param(SILVER, {**BACKFILL, "start_ts": "2026-02-08T15:00:00Z", "end_ts": "9999-12-31T15:00:00Z"}, None,
+                 "end_ts", marks=OVERFLOW),
+    pytest.param(B, {"start_ts": "0001-01-02T00:00:00+09:00", "end_ts": "2026-02-08T15:00:00Z"}, None, "start_ts",
+                 marks=OVERFLOW),
+    pytest.param(SILVER, {"date_kst_start": "0001-01-02", "date_kst_end": "2026-02-09"}, None, "date_kst_start",
+                 marks=OVERFLOW),
     (SILVER, {}, TODAY, "partition"),
     (A, {}, TODAY + timedelta(days=1), "partition"),
     # against the partition
     (SILVER, DAYS, BEFORE, "date_kst"),
     (SILVER, {"date_kst_start": "2026-02-10", "date_kst_end": "2026-02-10"}, BEFORE, "date_kst"),
-    (SILVER, {**BACKFILL, **DAY_B}, YESTERDAY, "start"),
+    pytest.param(SILVER, {**BACKFILL, **DAY_B}, YESTERDAY, "start_ts", marks=NAME_NOT_GIVEN),
     (A, PART, BEFORE, "end_ts"),
     (A, CROSSING, YESTERDAY, "end_ts"),
     # the others
