@@ -27,8 +27,8 @@ ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http:/
 	@echo "Dagster UI on http://127.0.0.1:3000 (stop with Ctrl-C)"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
-test: $(READY) ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(READY) ## Run the whole test suite, two processes side by side
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY) ## Format check, lint, strict types, generated documents
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
 ROOT = Path(__file__).resolve().parent.parent
-_PREFIX = "PIPELINE_CFG__"
+SETTING_PREFIX = "PIPELINE_CFG__"
 
 
 class _Section(BaseModel):
@@ -94,10 +94,8 @@ class Settings(_Section):
         return path if "://" in path else str((ROOT / path).resolve())
 
 
-def load_settings(
-    environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
-) -> Settings:
-    """common.yaml, then <env>.yaml, then ``PIPELINE_CFG__A__B``, then ``overrides`` (``{"a.b": value}``).
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """common.yaml, then <env>.yaml, then ``PIPELINE_CFG__A__B`` (``ledgerctl --set a.b=v`` sets it for a command).
 
     Raises :class:`SettingsError` with the full path of every key that is unknown or of a wrong type.
     """
@@ -109,11 +107,9 @@ def load_settings(
     for source in ("common", name):
         _merge(merged, _read_yaml(ROOT / "configs" / f"{source}.yaml"))
     for variable, value in sorted(environ.items()):
-        if variable.startswith(_PREFIX):
-            path = variable.removeprefix(_PREFIX).lower().split("__")
+        if variable.startswith(SETTING_PREFIX):
+            path = variable.removeprefix(SETTING_PREFIX).lower().split("__")
             _assign(merged, path, yaml.safe_load(value) if value.strip() else None)
-    for dotted, value in (overrides or {}).items():
-        _assign(merged, dotted.split("."), value)
     try:
         return Settings.model_validate({"environment": name, **merged})
     except ValidationError as error:

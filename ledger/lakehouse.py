@@ -6,6 +6,7 @@ Every write asserts the contract before it (columns, types, keys, required value
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from ledger.merge import Change, MergePlan, Scope, merge_statement
 from ledger.row_checks import check_rows
 
 logger = logging.getLogger(__name__)
+_STAGE = "ledger-stage-"
 _SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
 
 
@@ -53,6 +55,7 @@ class Lakehouse:
         self._staged: list[Path | DataFrame] = []
 
     def __enter__(self) -> Lakehouse:
+        _sweep_stages()
         return self
 
     def __exit__(
@@ -72,7 +75,7 @@ class Lakehouse:
 
     def scratch_folder(self) -> Path:
         """A new empty folder of this process, removed when the lakehouse is left."""
-        folder = Path(tempfile.mkdtemp(prefix="ledger-stage-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_STAGE}{os.getpid()}-"))
         self._staged.append(folder)
         return folder
 
@@ -372,6 +375,18 @@ class Lakehouse:
     def _affected(self, statement: str) -> int:
         row = self.spark.sql(statement).collect()[0].asDict()
         return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
+
+
+def _sweep_stages() -> None:
+    """Remove what killed processes left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_STAGE}*"):
+        pid = folder.name.removeprefix(_STAGE).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, OSError):
+            continue  # not ours to judge
 
 
 def _properties(table: Table) -> dict[str, str]:

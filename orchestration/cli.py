@@ -8,12 +8,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from configs.settings import load_settings
+from configs.settings import SETTING_PREFIX, load_settings
 from ledger.errors import LedgerError, ParameterError, SettingsError
 from ledger.pipelines.attempt import first_line
 
@@ -35,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     _show_progress()
     try:
-        return int(arguments.command(arguments))
+        with _settings_given(arguments.settings):
+            return int(arguments.command(arguments))
     except (ParameterError, SettingsError) as error:
         print(f"ledgerctl: {error}", file=sys.stderr)
         return 2
@@ -56,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, function: Any, help_: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_, description=help_)
         sub.set_defaults(command=function)
+        sub.add_argument(
+            "--set", dest="settings", action="append", default=[], metavar="a.b=v", help="override a setting"
+        )
         sub.add_argument("--json", action="store_true", help="machine-readable output on standard output")
         return sub
 
@@ -247,6 +252,23 @@ def _finish(
     if failed.launch.job in _NEXT_STEP:
         print(f"ledgerctl: next: {_NEXT_STEP[failed.launch.job]}", file=sys.stderr)
     return 1
+
+
+@contextmanager
+def _settings_given(texts: Sequence[str]) -> Iterator[None]:
+    """Settings of the command line, for this command; they win over the environment."""
+    before = dict(os.environ)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(f"--set: {text!r} is not of the form section.key=value")
+        os.environ[SETTING_PREFIX + name.strip().replace(".", "__").upper()] = value
+    try:
+        yield
+    finally:
+        if texts:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _parameters(texts: Sequence[str]) -> dict[str, str]:

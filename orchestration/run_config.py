@@ -78,7 +78,7 @@ def resolve(
     run_id = parameters.run_id or default_run_id
     if not _RUN_ID.fullmatch(run_id):
         raise _refused("run_id", f"{run_id!r} must match {_RUN_ID.pattern}")
-    mode = _run_mode(parameters, given)
+    mode = _run_mode(parameters, given, partition)
     find = _backfill_window if mode == "backfill" else _incremental_window
     window: Window | None = find(pipeline, parameters, given, partition, now)
     windows = tuple(window.split_by_day()) if window else ()
@@ -101,7 +101,8 @@ def default_guardrail_window(now: datetime, last_processed_end: datetime | None)
     return Window(now - _DEFAULT_A_WINDOW, now)
 
 
-def _run_mode(parameters: RunParameters, given: set[str]) -> str:
+def _run_mode(parameters: RunParameters, given: set[str], partition: date | None) -> str:
+    """Blank: days, or a partition with nothing else, mean a backfill; anything else is incremental."""
     mode = parameters.run_mode
     if mode not in ("", "incremental", "backfill"):
         raise _refused("run_mode", f"{mode!r} is unknown; use incremental or backfill")
@@ -110,7 +111,7 @@ def _run_mode(parameters: RunParameters, given: set[str]) -> str:
         raise _refused(min(instants), f"it cannot be mixed with {min(days)}")
     if mode == "incremental" and days:
         raise _refused(min(days), "incremental takes start_ts and end_ts")
-    return mode or ("backfill" if days else "incremental")
+    return mode or ("backfill" if days or (partition and not instants) else "incremental")
 
 
 def _backfill_window(
@@ -146,10 +147,8 @@ def _incremental_window(
                 "end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}"
             )
         return window
-    if partition:  # a partition launched with blank parameters is a backfill of that day
-        if parameters.run_mode == "incremental":
-            raise _refused("run_mode", f"incremental needs start_ts and end_ts for the partition {partition}")
-        return _not_in_future(pipeline, Window.of_day(partition), now, "partition")
+    if partition:
+        raise _refused("run_mode", f"incremental needs start_ts and end_ts for the partition {partition}")
     if pipeline == "pipeline_a":
         return None
     return Window.of_day(kst_day(now) - timedelta(days=1))

@@ -36,20 +36,12 @@ class LedgerResource(dg.ConfigurableResource[None]):
     def salt(self, settings: Settings) -> str:
         """The mart's salt: environment, else secret scope, else (outside Databricks only) the local one.
 
-        Raises :class:`SecretError` where a real one is required and missing; the value is never logged.
+        Blank counts as missing. Raises :class:`SecretError` where a real one is required; the value is never logged.
         """
-        if _SALT_VARIABLE in os.environ:
-            value = os.environ[_SALT_VARIABLE]
-        elif settings.spark.engine == "databricks":
-            value = _secret(settings)
-        else:
-            value = _LOCAL_SALT
-        if not value.strip():
-            raise SecretError(
-                "the salt of the anonymized mart is blank",
-                action=f"set {_SALT_VARIABLE} or the secret scope's key",
-            )
-        return value
+        given = os.environ.get(_SALT_VARIABLE, "")
+        if given.strip():
+            return given
+        return _secret(settings) if settings.spark.engine == "databricks" else _LOCAL_SALT
 
 
 def _secret(settings: Settings) -> str:
@@ -61,9 +53,12 @@ def _secret(settings: Settings) -> str:
     try:
         from databricks.sdk.runtime import dbutils  # exists on a cluster only
 
-        return str(dbutils.secrets.get(scope, key))
+        value = str(dbutils.secrets.get(scope, key))
     except Exception as error:
         raise SecretError(
             f"the secret {scope}/{key} cannot be read: {type(error).__name__}",
             action="grant the job's principal READ on the scope",
         ) from None
+    if not value.strip():
+        raise SecretError(f"the secret {scope}/{key} is blank", action="put the salt into the secret scope")
+    return value
