@@ -36,7 +36,7 @@ class SparkSettings(_Section):
     engine: Literal["sail", "spark", "databricks"]
     master: str
     conf: dict[str, str]
-    memory_mb: int = Field(ge=256)
+    memory_mb: int = Field(ge=256, strict=True)
 
 
 class PartitionSettings(_Section):
@@ -68,7 +68,7 @@ class AnalyticsSettings(_Section):
 class RetentionSettings(_Section):
     """Days that bad records are kept."""
 
-    days: int = Field(ge=1)
+    days: int = Field(ge=1, strict=True)
 
 
 class Settings(_Section):
@@ -79,7 +79,7 @@ class Settings(_Section):
     spark: SparkSettings
     partitions: PartitionSettings
     bronze: BronzeSettings
-    lookback_days: int = Field(ge=1, le=400)
+    lookback_days: int = Field(ge=1, le=400, strict=True)
     rules: RuleSettings
     analytics: AnalyticsSettings
     retention: RetentionSettings
@@ -109,7 +109,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for variable, value in sorted(environ.items()):
         if variable.startswith(SETTING_PREFIX):
             path = variable.removeprefix(SETTING_PREFIX).lower().split("__")
-            _assign(merged, path, yaml.safe_load(value) if value.strip() else None)
+            _assign(merged, path, _parsed(variable, value))
+    if "environment" in merged:
+        raise SettingsError("settings are wrong: environment: it is set by PIPELINE_ENV alone")
     try:
         return Settings.model_validate({"environment": name, **merged})
     except ValidationError as error:
@@ -117,6 +119,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(
             f"settings are wrong: {problems}", action="correct configs/ or the environment"
         ) from None
+
+
+def _parsed(variable: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text) if text.strip() else None
+    except yaml.YAMLError:
+        path = variable.removeprefix(SETTING_PREFIX).lower().replace("__", ".")
+        raise SettingsError(f"settings are wrong: {path}: {variable} is not a YAML value") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

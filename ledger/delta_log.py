@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deltalake import DeltaTable, Field
+from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -62,7 +63,7 @@ def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[floa
 
 
 def _is_conflict(error: Exception) -> bool:
-    from_log = isinstance(error, PySparkException) or type(error).__module__.startswith("deltalake")
+    from_log = isinstance(error, (PySparkException, DeltaError))
     return from_log and any(sign in str(error) for sign in _CONFLICT_SIGNS)
 
 

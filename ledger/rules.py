@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pyspark.sql import functions as F
 
-from ledger.errors import ContractError, RulesError
+from ledger.errors import LedgerError, RulesError
 from ledger.gold.dim_rule_scd2 import TABLE
 from ledger.lakehouse import Lakehouse
 
@@ -144,7 +144,7 @@ def parse_rule(entry: Mapping[str, Any]) -> Rule:
         if not isinstance(value, str) or not value.strip():
             raise _malformed(name, f"{field} must be a non-empty text")
         texts[field] = value
-    if entry.get("is_current") not in (True, False):
+    if not isinstance(entry.get("is_current"), bool):
         raise _malformed(name, "is_current must be true or false")
     levels = entry.get("severity_map")
     if levels is not None and (not isinstance(levels, Mapping) or not levels or set(levels) - set(LEVELS)):
@@ -248,19 +248,18 @@ def load_rules(lakehouse: Lakehouse, *, mode: RuleLoadMode, seed_path: str | Pat
     be read; wrong content fails in either mode (spec section 8).
     """
     try:
-        rules = load_table(lakehouse)
-    except RulesError:
-        raise
+        if not lakehouse.exists(TABLE):
+            raise RulesError(
+                "the rule table does not exist", table=TABLE.full_name, action="run sync_dim_rule_scd2"
+            )
+        lakehouse.validate(TABLE)
+        return RuleBook.of(load_table(lakehouse), source="table", mode=mode)
     except Exception as error:
-        if mode == "strict":
-            if isinstance(error, ContractError):
-                raise RulesError(
-                    "the rule table does not exist", table=TABLE.full_name, action="run sync_dim_rule_scd2"
-                ) from error
+        is_content = isinstance(error, LedgerError) and lakehouse.exists(TABLE)
+        if mode == "strict" or is_content:
             raise
         logger.warning("rule table %s cannot be read, falling back to the seed: %s", TABLE.full_name, error)
         return RuleBook.of(load_seed(seed_path), source="seed", mode=mode)
-    return RuleBook.of(rules, source="table", mode=mode)
 
 
 def _malformed(name: str, problem: str) -> RulesError:
@@ -273,8 +272,8 @@ def _number(name: str, field: str, value: Any) -> Decimal | None:
     if isinstance(value, bool):
         raise _malformed(name, f"{field} must be a number")
     try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+        number = Decimal(repr(float(str(value))))  # the text of the double that the table holds
+    except (ValueError, InvalidOperation):
         raise _malformed(name, f"{field} must be a number, got {value!r}") from None
     if not number.is_finite():
         raise _malformed(name, f"{field} must be finite")

@@ -28,7 +28,8 @@ def parse_timestamp(text: Column) -> Column:
     Without an offset it is UTC; digits beyond microseconds are cut, not rounded.
     """
     micros = F.regexp_replace(text, r"([.][0-9]{6})[0-9]+", "$1")
-    return F.when(text.rlike(_ISO_8601), micros.try_cast("timestamp"))
+    seconds = F.regexp_replace(micros, r"([T ][0-9]{2}:[0-9]{2})(Z|[+-].*)$", "$1:00$2")
+    return F.when(text.rlike(_ISO_8601), seconds.try_cast("timestamp"))
 
 
 def parse_integer(text: Column, type_: str) -> Column:
@@ -52,10 +53,12 @@ def is_json_record(document: Column) -> Column:
 
     A repeated name is refused as a JSON variant refuses it: no reader could say which value was meant.
     """
-    fields = F.from_json(
-        document, "map<string,string>"
-    )  # strict over the whole text, its repeated names fold
-    return F.coalesce(F.size(fields) == F.size(F.json_object_keys(document)), F.lit(False))
+    names = F.json_object_keys(document)
+    # The engines' readers stop at the end of the first value; as an element of an array it must fill its place.
+    alone = F.json_array_length(F.concat(F.lit("["), document, F.lit("]")))
+    followed = F.json_array_length(F.concat(F.lit("["), document, F.lit(",0]")))
+    is_unique = F.size(names) == F.size(F.array_distinct(names))
+    return F.coalesce((alone == 1) & (followed == 2) & is_unique, F.lit(False))
 
 
 def stable_json(values: Mapping[str, object]) -> str:

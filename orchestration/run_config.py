@@ -13,13 +13,15 @@ from pydantic import Field
 
 from ledger.errors import ParameterError
 from ledger.rules import RuleLoadMode
-from ledger.window import Window, kst_day
+from ledger.window import Window, day_start, kst_day
 
 Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
 WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEFAULT_A_WINDOW = timedelta(minutes=10)
+_LONGEST = timedelta(days=3700)  # ten years: longer is a slip of the pen
+_INSTANT = timedelta(microseconds=1)
 
 
 class RunParameters(dg.Config):
@@ -81,6 +83,11 @@ def resolve(
     mode = _run_mode(parameters, given, partition)
     find = _backfill_window if mode == "backfill" else _incremental_window
     window: Window | None = find(pipeline, parameters, given, partition, now)
+    if window and window.end - window.start > _LONGEST:
+        raise _refused(
+            "start_ts" if "start_ts" in given else "date_kst_start",
+            f"{window} is longer than {_LONGEST.days} days",
+        )
     windows = tuple(window.split_by_day()) if window else ()
     if window and pipeline in ("pipeline_b", "pipeline_c") and not all(w.is_kst_day for w in windows):
         raise _refused("start_ts", f"{pipeline} works on whole KST days, not on {window}")
@@ -118,23 +125,26 @@ def _backfill_window(
     pipeline: Pipeline, parameters: RunParameters, given: set[str], partition: date | None, now: datetime
 ) -> Window:
     if given & {"start_ts", "end_ts"}:
+        start_name, end_name = "start_ts", "end_ts"
         window = _instants(parameters, given)
-        if any(not part.is_kst_day for part in window.split_by_day()):
-            raise _refused("start_ts", f"backfill needs whole KST days, {window} is not")
-        first, last = kst_day(window.start), window.date_kst
     elif given & {"date_kst_start", "date_kst_end"}:
-        first, last = (_day(name, getattr(parameters, name)) for name in ("date_kst_start", "date_kst_end"))
+        start_name, end_name = "date_kst_start", "date_kst_end"
+        first, last = (_day(name, getattr(parameters, name)) for name in (start_name, end_name))
         if last < first:
-            raise _refused("date_kst_end", f"{last} is before date_kst_start {first}")
+            raise _refused(end_name, f"{last} is before {start_name} {first}")
+        window = Window(Window.of_day(first).start, Window.of_day(last).end)
     elif partition:
-        first = last = partition
+        start_name = end_name = "partition"
+        window = Window.of_day(partition)
     else:
         raise _refused("date_kst_start", "backfill needs days")
-    if partition and (first, last) != (partition, partition):
-        raise _refused("date_kst_start", f"{first} to {last} contradicts the partition {partition}")
-    return _not_in_future(
-        pipeline, Window(Window.of_day(first).start, Window.of_day(last).end), now, "date_kst_end"
-    )
+    if kst_day(window.start) != kst_day(window.start - _INSTANT) and window.end == day_start(
+        kst_day(window.end)
+    ):
+        if partition and window != Window.of_day(partition):
+            raise _refused(start_name, f"{window} contradicts the partition {partition}")
+        return _not_in_future(pipeline, window, now, end_name)
+    raise _refused(start_name, f"backfill needs whole KST days, {window} is not")
 
 
 def _incremental_window(
@@ -178,7 +188,9 @@ def _instant(name: str, text: str) -> datetime:
         if _DAY.fullmatch(text):
             raise ValueError
         instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        kst_day(instant)  # the KST day has to exist too
+        return instant
     except (ValueError, OverflowError):
         raise _refused(name, f"{text!r} is not an ISO-8601 time such as 2026-02-01T15:00:00Z") from None
 

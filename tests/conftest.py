@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from ledger.lakehouse import Lakehouse
-from tests.support import Home
+from tests.support import DAY_1, Home, ledgerctl
 
 _KEPT = "PIPELINE_CFG__SPARK__"  # which engine the suite judges is the caller's choice
 
@@ -53,3 +53,42 @@ def lakehouse(spark: SparkSession, tmp_path: Path) -> Iterator[Lakehouse]:
     """An empty warehouse of this test alone."""
     with Lakehouse(spark, warehouse=str(tmp_path / "warehouse")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def day_1(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Three generated landing days, of which the first was run as ``r1``; not to be written to, see ``after_day_1``."""
+    made = Home(tmp_path_factory.mktemp("template"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment().items():
+            patch.setenv(name, value)
+        generate = ["mock", "--from", str(DAY_1), "--days", "3", "--users", "12", "--entries", "90", "--seed", "1"]
+        for command in (generate, ["day", str(DAY_1), "--run-id", "r1"]):
+            done = ledgerctl(*command)
+            assert done.code == 0, done.err
+    return made
+
+
+@pytest.fixture
+def after_day_1(home: Home, day_1: Home) -> Home:
+    """This test's own copy of ``day_1``."""
+    return home.copy_from(day_1)
+
+
+@pytest.fixture
+def landed_days(home: Home, day_1: Home) -> Home:
+    """This test's own copy of the three landing days, with an empty warehouse."""
+    return home.copy_from(day_1, "landing")
+
+
+@pytest.fixture
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Starting Spark fails; how often it was asked for."""
+    asked: list[object] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.append(arguments)
+        raise AssertionError("Spark was started")
+
+    monkeypatch.setattr("resources.ledger.spark_session", refuse)
+    return lambda: len(asked)

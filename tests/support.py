@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 from collections import Counter
@@ -9,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
 Row = dict[str, Any]
+DAY_1, DAY_2, DAY_3 = (date(2026, 2, day) for day in (10, 11, 12))
 
 # When something happened, not what: two runs on the same input differ in these columns alone.
 CLOCKS = frozenset(
@@ -29,6 +32,28 @@ CLOCKS = frozenset(
         "changed_at",
     }
 )
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def ledgerctl(*arguments: object) -> Done:
+    """Run a command in this process, with the environment as it is."""
+    from orchestration.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 
@@ -25,18 +24,10 @@ def test_the_defaults_are_the_laptop_s() -> None:
     assert not settings.is_prod
 
 
-@pytest.mark.parametrize(
-    ("environ", "overrides", "expected"),
-    [
-        ({}, None, 35),
-        ({f"{PREFIX}LOOKBACK_DAYS": "7"}, None, 7),
-        ({f"{PREFIX}LOOKBACK_DAYS": "7"}, {"lookback_days": 9}, 9),
-        ({}, {"lookback_days": 9}, 9),
-    ],
-)
-def test_each_layer_wins_over_the_one_before(environ: dict[str, str], overrides: Any, expected: int) -> None:
-    """INV-18: common.yaml, <env>.yaml, environment, command line."""
-    assert load_settings(environ, overrides).lookback_days == expected
+def test_the_environment_wins_over_the_files() -> None:
+    """INV-18: common.yaml, <env>.yaml, environment; ``ledgerctl --set`` sets the last for one command."""
+    assert load_settings({f"{PREFIX}LOOKBACK_DAYS": "7"}).lookback_days == 7
+    assert load_settings({f"{PREFIX}lookback_days": "7", "PIPELINE_ENV": "dev"}).lookback_days == 7
 
 
 def test_the_environment_s_file_wins_over_the_common_one() -> None:
@@ -86,9 +77,9 @@ def test_texts_become_values() -> None:
         ("BRONZE__INGEST", "kafka", "bronze.ingest"),
         ("RETENTION__DAYS", "-1", "retention.days"),
         ("RULES__SEED_PATH", "", "rules.seed_path"),
-        ("ENVIRONMENT", "prod", "environment"),
-        ("LOOKBACK_DAYS", "[", "lookback_days"),
-        ("LAKEHOUSE__LANDING", "a: b: c", "lakehouse.landing"),
+        pytest.param("ENVIRONMENT", "local", "environment"),
+        pytest.param("LOOKBACK_DAYS", "[", "lookback_days"),
+        pytest.param("LAKEHOUSE__LANDING", "a: b: c", "lakehouse.landing"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_full_path(variable: str, value: str, path: str) -> None:
@@ -99,9 +90,8 @@ def test_a_wrong_setting_stops_the_start_with_its_full_path(variable: str, value
 
 def test_a_truth_value_is_no_number() -> None:
     """INV-18"""
-    for value in (True, [1], {"a": 1}, None):
-        with pytest.raises(SettingsError, match="lookback_days"):
-            load_settings({}, {"lookback_days": value})
+    with pytest.raises(SettingsError, match="lookback_days"):
+        load_settings({f"{PREFIX}LOOKBACK_DAYS": "true"})
 
 
 def test_every_wrong_key_is_named_at_once() -> None:
@@ -110,12 +100,6 @@ def test_every_wrong_key_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(environ)
     assert all(path in str(caught.value) for path in ("lookback_days", "lakehouse.nope", "bronze.ingest"))
-
-
-def test_an_unknown_override_is_named() -> None:
-    """INV-18"""
-    with pytest.raises(SettingsError, match=r"lakehouse\.nope"):
-        load_settings({}, {"lakehouse.nope": 1})
 
 
 def test_an_unknown_environment_is_refused() -> None:

@@ -231,7 +231,6 @@ def test_conflicts_that_do_not_end_are_a_transient_error() -> None:
     assert sum(pauses) < 30
 
 
-@pytest.mark.xfail(strict=True, reason="BUG-4: the class lives in the module _internal, not in deltalake")
 def test_a_conflict_of_the_second_writer_library_is_one_too(lakehouse: Lakehouse) -> None:
     """INV-16: new columns are added through ``deltalake``; the error here is a real one, not an imitation."""
     lakehouse.create(FILES)

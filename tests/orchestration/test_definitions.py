@@ -19,6 +19,7 @@ from configs.settings import load_settings
 from ledger.tables import ALL, by_name
 from orchestration.definitions import defs
 from orchestration.jobs import all_assets, all_jobs
+from resources.environments import resources
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
 GRAPH = defs.resolve_asset_graph()
@@ -118,8 +119,10 @@ def test_the_jobs_are_the_runbook_s() -> None:
 
 def test_external_bronze_is_observed_and_not_loaded() -> None:
     """INV-23: where another system fills Bronze, the keys stay and nothing materializes them."""
-    settings = load_settings({}, {"bronze.ingest": "external"})
-    external = dg.Definitions(assets=all_assets(settings)).resolve_asset_graph()
+    settings = load_settings({"PIPELINE_CFG__BRONZE__INGEST": "external"})
+    external = dg.Definitions(
+        assets=all_assets(settings), jobs=all_jobs(), resources=resources()
+    ).resolve_asset_graph()
     assert set(external.get_all_asset_keys()) == set(KEYS)
     bronze = {key for key in KEYS if key.path[0] == "bronze"}
     assert bronze <= external.observable_asset_keys

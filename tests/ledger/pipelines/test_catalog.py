@@ -96,7 +96,6 @@ def test_any_number_is_recognised_again(lake: Lakehouse, seed: Path, threshold: 
     assert lake.version(RULES) == version
 
 
-@pytest.mark.xfail(strict=True, reason="BUG-5: the seed's text is compared with the stored double's text")
 @pytest.mark.parametrize("text", ["9007199254740993", "0.1000000000000000055"])
 def test_a_number_that_no_double_holds_is_recognised_again(lake: Lakehouse, seed: Path, text: str) -> None:
     """INV-20"""

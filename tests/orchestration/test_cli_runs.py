@@ -1,0 +1,128 @@
+"""``ledgerctl`` on a real warehouse: exit codes, machine-readable output, several days, the Dagster instance."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from ledger.tables import ALL
+from orchestration.jobs import PIPELINE_JOBS
+from tests.support import DAY_1, DAY_2, DAY_3, Home, ledgerctl
+
+DAYS_1_TO_3 = f"date_kst_start={DAY_1},date_kst_end={DAY_3}"
+
+
+def test_a_day_succeeds_and_says_so(landed_days: Home) -> None:
+    """INV-28: exit 0; one JSON document on standard output, progress on standard error alone."""
+    done = ledgerctl("day", DAY_1, "--run-id", "r9", "--json")
+    assert done.code == 0, done.err
+    document = done.json
+    assert document["success"] is True
+    jobs = [run["job"] for run in document["runs"]]
+    assert jobs == ["bootstrap_catalog", "sync_dim_rule_scd2", "bronze_ingest", *PIPELINE_JOBS.values()]
+    (day,) = document["days"]
+    assert (day["date_kst"], day["adds_up"], day["drifting_users"]) == (str(DAY_1), True, 0)
+    assert day["rows"]["silver.ledger_entries"] == 90
+    assert day["supply"]["is_ok"] == "true"
+    assert "pipeline_c_analytics 2026-02-10 done" in done.err
+    assert landed_days.tables() == sorted(table.full_name for table in ALL)
+
+
+def test_runs_are_in_the_dagster_instance_with_partitions_and_events(after_day_1: Home) -> None:
+    """INV-23: the same instance as the UI's."""
+    with dg.DagsterInstance.get() as instance:
+        runs = instance.get_runs()
+        assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runs)
+        partitions = {run.job_name: run.tags.get("dagster/partition") for run in runs}
+        assert {partitions[job] for job in PIPELINE_JOBS.values()} == {str(DAY_1)}
+        key = dg.AssetKey(["silver", "ledger_entries"])
+        event = instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert metadata["rows_written"].value == 90
+        assert metadata["run_id"].value == "r1"
+        assert "silver-entry-type-allowed" in str(metadata["rule_ids"].value)
+        assert metadata["delta_version"].value == after_day_1.version("silver.ledger_entries")
+        sample = str(metadata["sample"].value)
+    wallets = {row["wallet_id"] for row in after_day_1.rows("silver.ledger_entries")}
+    assert "| tx_id |" in sample
+    assert "wallet_id" not in sample
+    assert not [wallet for wallet in wallets if wallet in sample], "INV-26: a sample shows who a user is"
+
+
+def test_show_and_state_for_machines_and_people(after_day_1: Home) -> None:
+    """INV-28"""
+    rows = ledgerctl("show", "silver.ledger_entries", "--date", DAY_1, "--limit", "7", "--json").json
+    assert len(rows) == 7
+    assert {row["event_date_kst"] for row in rows} == {str(DAY_1)}
+    assert ledgerctl("show", "ledger_entries", "--date", DAY_2).out == "silver.ledger_entries: no rows\n"
+    text = ledgerctl("show", "gold.ledger_supply_balance_daily").out
+    assert text.splitlines()[0].split()[:2] == ["date_kst", "issued_supply"]
+    state = ledgerctl("state", "--json").json
+    assert [p["pipeline_name"] for p in state["pipelines"]] == sorted(PIPELINE_JOBS)
+    assert {p["last_processed_end"] for p in state["pipelines"]} == {f"{DAY_1} 15:00:00"}
+    assert state["due_for_restatement"] == []
+    assert "due for restatement: none" in ledgerctl("state").out
+
+
+def test_a_failed_pipeline_is_exit_1_with_its_name_reason_and_next_step(after_day_1: Home) -> None:
+    """INV-28, INV-12"""
+    done = ledgerctl("run", "pipeline_b_controls", "--partition", DAY_2)
+    assert done.code == 1
+    assert "pipeline_b_controls 2026-02-11 failed at" in done.err
+    assert "required: pipeline_silver.last_processed_end >=" in done.err
+    assert "next: docs/runbook.md" in done.err
+    assert "Traceback" not in done.err
+    again = ledgerctl("run", "pipeline_b_controls", "--partition", DAY_2, "--json")
+    assert (again.code, again.json["success"]) == (1, False)
+    assert "run pipeline_silver_materialization for 2026-02-11" in again.json["runs"][0]["reason"]
+
+
+def test_several_days_run_in_order_and_the_first_failure_stops_them(after_day_1: Home) -> None:
+    """INV-14: ascending, each with its own run; earlier days stay, later ones are not started."""
+    done = ledgerctl("run", "pipeline_b_controls", "--params", f"run_mode=backfill,{DAYS_1_TO_3},run_id=multi", "--json")
+    assert done.code == 1
+    runs = [(run["partition"], run["success"]) for run in done.json["runs"]]
+    assert runs == [(str(DAY_1), True), (str(DAY_2), False)]
+    log = [row for row in after_day_1.rows("gold.pipeline_run_log") if row["run_id"] == "multi"]
+    assert sorted((row["date_kst"], row["status"]) for row in log) == [(DAY_1, "success"), (DAY_2, "failure")]
+
+
+def test_a_backfill_of_several_days_is_the_days_one_by_one(after_day_1: Home) -> None:
+    """INV-14: windows, log rows and counts per day."""
+    done = ledgerctl("run", "pipeline_silver_materialization", "--params", f"{DAYS_1_TO_3},run_id=multi")
+    assert done.code == 0, done.err
+    log = [row for row in after_day_1.rows("gold.pipeline_run_log") if row["run_id"] == "multi"]
+    assert sorted((row["date_kst"], row["status"]) for row in log) == [
+        (day, "success") for day in (DAY_1, DAY_2, DAY_3)
+    ]
+    entries = [row["event_date_kst"] for row in after_day_1.rows("silver.ledger_entries")]
+    assert {day: entries.count(day) for day in set(entries)} == {DAY_1: 90, DAY_2: 90, DAY_3: 90}
+
+
+def test_ingest_alone_prepares_the_catalog_and_loads_one_day(landed_days: Home) -> None:
+    """INV-08"""
+    assert ledgerctl("ingest", DAY_2).code == 0
+    rows = landed_days.rows("bronze.transaction_ledger_raw")
+    assert len(rows) == 90
+    assert {row["ingest_date_kst"] for row in rows} <= {DAY_2, DAY_3}
+    assert landed_days.rows("silver.ledger_entries") == []
+
+
+@pytest.mark.parametrize("command", [("state",), ("show", "silver.products")])
+def test_an_empty_warehouse_says_what_to_do(home: Home, command: tuple[str, ...]) -> None:
+    """INV-28"""
+    done = ledgerctl(*command)
+    assert done.code == 1
+    assert "run bootstrap_catalog" in done.err
+
+
+def test_a_missing_landing_day_is_an_empty_day(home: Home) -> None:
+    """INV-28: no files is no error; the day is evaluated and does add up to nothing."""
+    done = ledgerctl("day", DAY_1 - timedelta(days=9), "--json")
+    assert done.code == 0, done.err
+    assert done.json["days"][0]["rows"]["silver.ledger_entries"] == 0
+    assert {row["event_count"] for row in home.rows("silver.dq_status")} == {0}
