@@ -228,7 +228,7 @@ def _assert_same_day(baseline: Path, warehouse: Path) -> int:
     for name, schema in SCHEMAS.items():
         expected, found = (_figures(root / schema / name) for root in (baseline, warehouse))
         assert expected == found, f"{schema}.{name}: baseline {expected}, product {found}"
-        total += int(expected[0])
+        total += int(str(expected[0]))
     return total
 
 

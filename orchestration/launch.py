@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from configs.settings import ROOT, Settings, load_settings
 from ledger.errors import ParameterError
@@ -25,6 +26,12 @@ from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_g
 from resources.ledger import LedgerResource
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
+_NO_CAPTURE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 _JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}  # type: ignore[misc]
 
 
@@ -60,7 +67,8 @@ def dagster_instance() -> dg.DagsterInstance:
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
-    return dg.DagsterInstance.get()
+    # The operator reads this process's own output. Capturing it again starts two processes for every step.
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
 
 
 def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:

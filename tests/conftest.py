@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ledger.lakehouse import Lakehouse
-from tests.support import DAY_1, Home, ledgerctl
+from tests.boundaries import recorded_boundaries
+from tests.support import DAY_1, DAY_2, ENTRIES_A_DAY, Home, Template, entered, ledgerctl, plant_findings
 
 _KEPT = "PIPELINE_CFG__SPARK__"  # which engine the suite judges is the caller's choice
 
@@ -22,7 +23,13 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith("PIPELINE_CFG__") and not name.startswith(_KEPT):
             monkeypatch.delenv(name)
-    for name in ("PIPELINE_ENV", "ANON_USER_KEY_SALT", "DAGSTER_HOME", "LEDGERCTL_DEBUG", "DATABRICKS_RUNTIME_VERSION"):
+    for name in (
+        "PIPELINE_ENV",
+        "ANON_USER_KEY_SALT",
+        "DAGSTER_HOME",
+        "LEDGERCTL_DEBUG",
+        "DATABRICKS_RUNTIME_VERSION",
+    ):
         monkeypatch.delenv(name, raising=False)
     logger = logging.getLogger("ledger")
     before = logger.handlers, logger.level, logger.propagate
@@ -56,29 +63,37 @@ def lakehouse(spark: SparkSession, tmp_path: Path) -> Iterator[Lakehouse]:
 
 
 @pytest.fixture(scope="session")
-def day_1(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Three generated landing days, of which the first was run as ``r1``; not to be written to, see ``after_day_1``."""
-    made = Home(tmp_path_factory.mktemp("template"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in made.environment().items():
-            patch.setenv(name, value)
-        generate = ["mock", "--from", str(DAY_1), "--days", "3", "--users", "12", "--entries", "90", "--seed", "1"]
-        for command in (generate, ["day", str(DAY_1), "--run-id", "r1"]):
-            done = ledgerctl(*command)
-            assert done.code == 0, done.err
-    return made
+def day_1(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Three generated landing days, of which the first was run as ``r1``. Not to be written to: see ``after_day_1``.
+
+    The first day has what a rerun must not repeat: quarantined rows, a drifting user, a supply that does not match.
+    """
+    made = Home(tmp_path_factory.mktemp("day_1"))
+    with entered(made):
+        generated = ledgerctl(
+            "mock", "--from", DAY_1, "--days", 3, "--users", 12, "--entries", ENTRIES_A_DAY, "--seed", 1
+        )
+        assert generated.code == 0, generated.err
+        plant_findings(made)
+        done = ledgerctl("day", DAY_1, "--run-id", "r1", "--json")
+        assert done.code == 0, done.err
+    return Template(made, done)
+
+
+@pytest.fixture(scope="session")
+def days_1_2(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> Template:
+    """``day_1``, then the second day run as ``r2``: what undisturbed days leave behind."""
+    made = Home(tmp_path_factory.mktemp("days_1_2")).copy_from(day_1.home)
+    with entered(made), recorded_boundaries() as boundaries:
+        done = ledgerctl("day", DAY_2, "--run-id", "r2", "--json")
+        assert done.code == 0, done.err
+    return Template(made, done, tuple(boundaries))
 
 
 @pytest.fixture
-def after_day_1(home: Home, day_1: Home) -> Home:
+def after_day_1(home: Home, day_1: Template) -> Home:
     """This test's own copy of ``day_1``."""
-    return home.copy_from(day_1)
-
-
-@pytest.fixture
-def landed_days(home: Home, day_1: Home) -> Home:
-    """This test's own copy of the three landing days, with an empty warehouse."""
-    return home.copy_from(day_1, "landing")
+    return home.copy_from(day_1.home)
 
 
 @pytest.fixture

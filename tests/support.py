@@ -7,16 +7,18 @@ import io
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from deltalake import DeltaTable
 
 Row = dict[str, Any]
 DAY_1, DAY_2, DAY_3 = (date(2026, 2, day) for day in (10, 11, 12))
+ENTRIES_A_DAY = 150
 
 # When something happened, not what: two runs on the same input differ in these columns alone.
 CLOCKS = frozenset(
@@ -89,7 +91,9 @@ class Home:
                 shutil.copytree(other.root / part, self.root / part, dirs_exist_ok=True)
         return self
 
-    def land(self, table: str, day: date | str, *records: Mapping[str, Any] | str, file: str = "part-0") -> Path:
+    def land(
+        self, table: str, day: date | str, *records: Mapping[str, Any] | str, file: str = "part-0"
+    ) -> Path:
         """Write a JSON-lines landing file; a text is a line as it stands."""
         folder = self.landing / table / f"date={day}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,11 +134,45 @@ class Home:
         return {name: multiset(self.rows(name), {*CLOCKS, *without}) for name in names}
 
 
+class Template(NamedTuple):
+    """A home that several tests start from, and the command that made it."""
+
+    home: Home
+    done: Done
+    boundaries: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def entered(home: Home) -> Iterator[Home]:
+    """The environment points at this home; for fixtures that outlive a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in home.environment().items():
+            patch.setenv(name, value)
+        yield home
+
+
+def plant_findings(home: Home) -> None:
+    """Add to the first landing day: two rows to quarantine, and a user whose balance moves without an entry."""
+    at = f"{DAY_1}T01:00:00Z"
+    entry = {"tx_id": "bad-1", "wallet_id": "u", "type": "CHARGE", "amount": "1e3", "created_at": at}
+    home.land("transaction_ledger", DAY_1, entry, file="planted")
+    payment = {"order_id": "bad-2", "user_id": "u", "amount": 5, "status": "LOST", "created_at": at}
+    home.land("payment_orders", DAY_1, payment, file="planted")
+    drifting = {"user_id": "u-drift", "frozen_amount": 0}
+    snapshots = [
+        {**drifting, "balance": 100, "source_extracted_at": at},
+        {**drifting, "balance": 110, "source_extracted_at": f"{DAY_1}T05:00:00Z"},
+    ]
+    home.land("user_wallets", DAY_1, *snapshots, file="planted")
+
+
 def multiset(rows: Iterable[Mapping[str, Any]], without: Iterable[str] = CLOCKS) -> Counter[str]:
     """Rows as comparable text, with how often each occurs."""
     left_out = set(without)
     return Counter(
-        json.dumps({k: v for k, v in sorted(row.items()) if k not in left_out}, default=str, ensure_ascii=False)
+        json.dumps(
+            {k: v for k, v in sorted(row.items()) if k not in left_out}, default=str, ensure_ascii=False
+        )
         for row in rows
     )
 

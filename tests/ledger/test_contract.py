@@ -106,7 +106,10 @@ def test_a_column_is_found_or_named() -> None:
 def test_conform_gives_exactly_the_contract(spark: SparkSession) -> None:
     """INV-24: order, names and types are the contract's, whatever else the frame carries."""
     df = spark.range(1).select(
-        F.lit("2026-02-10").alias("day"), F.lit("x").alias("more"), F.lit("1.5").alias("amount"), F.col("id").cast("int")
+        F.lit("2026-02-10").alias("day"),
+        F.lit("x").alias("more"),
+        F.lit("1.5").alias("amount"),
+        F.col("id").cast("int"),
     )
     fields = [(f.name, f.dataType.simpleString()) for f in PROBE.conform(df).schema.fields]
     assert fields == [(c.name, c.type) for c in PROBE.columns]

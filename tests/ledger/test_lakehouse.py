@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +21,12 @@ ROW_2 = ("b", DAY, Decimal("2.00"), None, "r1")
 
 
 @pytest.fixture
-def lake(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
+def lake(lakehouse: Lakehouse) -> Lakehouse:
     """ITEMS with two rows, and an empty PER_MERCHANT."""
     lakehouse.create(ITEMS)
     lakehouse.create(PER_MERCHANT)
     lakehouse.merge(ITEMS, items(lakehouse, ROW_1, ROW_2), scope=BOTH_DAYS)
-    yield lakehouse
+    return lakehouse
 
 
 def files(lake: Lakehouse, table: Table = ITEMS) -> set[str]:
@@ -80,7 +79,9 @@ def test_update_when_holds_rows_back(lake: Lakehouse) -> None:
 
 def test_touch_sets_its_columns_alone(lake: Lakehouse) -> None:
     """INV-05: the run that wrote the values stays named when only the source order moves."""
-    source = items(lake, ("a", DAY, Decimal("1.00"), "later", "r2"), ("b", DAY, Decimal("9.00"), "later", "r2"))
+    source = items(
+        lake, ("a", DAY, Decimal("1.00"), "later", "r2"), ("b", DAY, Decimal("9.00"), "later", "r2")
+    )
     plan = lake.plan_merge(ITEMS, source, scope=BOTH_DAYS, differ=("amount",), touch=("note",))
     result = lake.commit_merge(plan)
     assert stored(lake, ITEMS) == [
@@ -127,8 +128,14 @@ def test_null_keys_compare_null_safe(lake: Lakehouse) -> None:
 
 
 DUPLICATES = ((ROW_1, ("a", NEXT, None, None, "r2")), r"several rows for one key: \(id=a\)")
-MISSING = ((ROW_1, (None, DAY, None, "lost", "r2")), r"a null in a required column: \(id=None, day=2026-02-10")
-NO_RUN = ((("z", DAY, None, None, None),), r"a null in a required column: \(id=z, day=2026-02-10, run_id=None\)")
+MISSING = (
+    (ROW_1, (None, DAY, None, "lost", "r2")),
+    r"a null in a required column: \(id=None, day=2026-02-10",
+)
+NO_RUN = (
+    (("z", DAY, None, None, None),),
+    r"a null in a required column: \(id=z, day=2026-02-10, run_id=None\)",
+)
 
 
 @pytest.mark.parametrize(("rows", "problem"), [DUPLICATES, MISSING, NO_RUN])

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from deltalake import DeltaTable, Field
 from deltalake.exceptions import DeltaError
+from deltalake.schema import PrimitiveType
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
@@ -85,7 +86,8 @@ def test_append_new_takes_null_for_a_value(lakehouse: Lakehouse) -> None:
 
 def landed(lake: Lakehouse, sha: str, *ids: str | None, file: str = "f.jsonl") -> DataFrame:
     rows = [
-        {"id": i, "amount": "1.00", "_source_file": file, "_file_sha256": sha, "ingest_date_kst": DAY} for i in ids
+        {"id": i, "amount": "1.00", "_source_file": file, "_file_sha256": sha, "ingest_date_kst": DAY}
+        for i in ids
     ]
     return lake.rows(FILES, rows)
 
@@ -95,7 +97,9 @@ def test_a_file_is_loaded_once_and_a_changed_one_again(lakehouse: Lakehouse) -> 
     lakehouse.create(FILES)
 
     def load(sha: str, *ids: str | None) -> int:
-        return lakehouse.insert_files(FILES, landed(lakehouse, sha, *ids), files=["f.jsonl"], key="id").inserted
+        return lakehouse.insert_files(
+            FILES, landed(lakehouse, sha, *ids), files=["f.jsonl"], key="id"
+        ).inserted
 
     assert load("s1", "a", "a", None, None) == 4
     version = lakehouse.version(FILES)
@@ -141,7 +145,14 @@ def test_a_partition_is_replaced_alone(lakehouse: Lakehouse) -> None:
 def test_a_row_outside_the_replaced_partition_is_refused(lakehouse: Lakehouse, stray: object) -> None:
     """INV-04"""
     table = Table(
-        "gold", "probe_mart", "", (opt("day", "date"), req("id", "string")), "replace_partition", "", (), "day"
+        "gold",
+        "probe_mart",
+        "",
+        (opt("day", "date"), req("id", "string")),
+        "replace_partition",
+        "",
+        (),
+        "day",
     )
     lakehouse.create(table)
     rows = lakehouse.rows(table, [{"day": DAY, "id": "a"}, {"day": stray, "id": "b"}])
@@ -150,7 +161,9 @@ def test_a_row_outside_the_replaced_partition_is_refused(lakehouse: Lakehouse, s
     assert stored(lakehouse, table) == []
 
 
-LARGE = [Decimal(text) for text in ("9999999999999999.99", "-9999999999999999.99", "1234567890123456.78", "0.01")]
+LARGE = [
+    Decimal(text) for text in ("9999999999999999.99", "-9999999999999999.99", "1234567890123456.78", "0.01")
+]
 
 
 @pytest.mark.parametrize("amount", LARGE)
@@ -183,7 +196,11 @@ def test_create_loads_nothing_and_happens_once(lakehouse: Lakehouse) -> None:
 def test_validation_names_every_difference(lakehouse: Lakehouse) -> None:
     """INV-24: a missing column, another type, a column too many."""
     lakehouse.create(ITEMS)
-    columns = (*[c for c in ITEMS.columns if c.name not in ("note", "amount")], opt("amount", "string"), opt("new", "int"))
+    columns = (
+        *[c for c in ITEMS.columns if c.name not in ("note", "amount")],
+        opt("amount", "string"),
+        opt("new", "int"),
+    )
     wanted = Table("silver", "probe_items", "", columns, "merge", "", ("id",), "day")
     with pytest.raises(ContractError) as caught:
         lakehouse.validate(wanted)
@@ -235,9 +252,9 @@ def test_a_conflict_of_the_second_writer_library_is_one_too(lakehouse: Lakehouse
     """INV-16: new columns are added through ``deltalake``; the error here is a real one, not an imitation."""
     lakehouse.create(FILES)
     mine, theirs = DeltaTable(lakehouse.path(FILES)), DeltaTable(lakehouse.path(FILES))
-    theirs.alter.add_columns([Field("theirs", "string")])
+    theirs.alter.add_columns([Field("theirs", PrimitiveType("string"))])
     with pytest.raises(DeltaError) as caught:
-        mine.alter.add_columns([Field("mine", "string")])
+        mine.alter.add_columns([Field("mine", PrimitiveType("string"))])
     write, calls = _failing(1, caught.value)
     assert retry_conflicts(write, "bronze.t", pause=lambda _: None) == "written"
     assert len(calls) == 2

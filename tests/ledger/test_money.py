@@ -104,7 +104,9 @@ def test_parse_money_holds_the_text_exactly_or_not_at_all(spark: SparkSession) -
     df = spark.createDataFrame([(text,) for text in [*MONEY, None]], "text string")
     rows = df.select("text", parse_money(F.col("text")).alias("value")).collect()
     read = {row["text"]: row["value"] for row in rows}
-    expected = {text: None if value is None else Decimal(value) for text, value in MONEY.items()}
+    expected: dict[str | None, Decimal | None] = {
+        text: None if value is None else Decimal(value) for text, value in MONEY.items()
+    }
     assert read == {**expected, None: None}
     assert all(value is None or value.as_tuple().exponent == -2 for value in read.values())
 

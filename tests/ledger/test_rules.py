@@ -20,7 +20,9 @@ def test_the_shipped_seed_is_complete_and_exactly_what_the_specification_lists()
     """INV-19"""
     rules = RuleBook.of(load_seed(SEED_PATH), source="seed", mode="strict")
     levels = {
-        f"{r.domain}/{r.metric}": tuple((r.severity_map or {}).get(level) for level in ("warn", "crit", "fail"))
+        f"{r.domain}/{r.metric}": tuple(
+            (r.severity_map or {}).get(level) for level in ("warn", "crit", "fail")
+        )
         for r in rules.rules.values()
         if r.severity_map
     }
@@ -86,7 +88,11 @@ def test_a_malformed_entry_is_refused_and_named(broken: dict[str, Any], problem:
     """INV-20: the error says which entry and what is wrong with it."""
     with pytest.raises(RulesError, match=problem) as caught:
         parse_rule(broken)
-    name = broken.get("rule_id") if isinstance(broken.get("rule_id"), str) and broken["rule_id"].strip() else None
+    name = (
+        broken.get("rule_id")
+        if isinstance(broken.get("rule_id"), str) and broken["rule_id"].strip()
+        else None
+    )
     assert (name or "rule") in str(caught.value)
     assert caught.value.table == "gold.dim_rule_scd2"
 
@@ -100,7 +106,14 @@ def test_thresholds_are_the_decimals_that_their_text_says() -> None:
 
 @pytest.mark.parametrize(
     ("value", "severity"),
-    [("0", None), ("0.0999999999", None), ("0.1", "WARN"), ("0.29", "WARN"), ("0.3", "CRITICAL"), ("9", "CRITICAL")],
+    [
+        ("0", None),
+        ("0.0999999999", None),
+        ("0.1", "WARN"),
+        ("0.29", "WARN"),
+        ("0.3", "CRITICAL"),
+        ("9", "CRITICAL"),
+    ],
 )
 def test_guardrail_fires_at_the_limit(value: str, severity: str | None) -> None:
     """INV-21: ``>=`` on exact values, on both sides of each limit."""

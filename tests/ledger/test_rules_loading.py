@@ -27,7 +27,9 @@ def store(lakehouse: Lakehouse, entries: list[dict[str, Any]]) -> None:
         {
             **e,
             "is_current": str(e["is_current"]).lower(),
-            "severity_map": {k: float(v) for k, v in e["severity_map"].items()} if e["severity_map"] else None,
+            "severity_map": {k: float(v) for k, v in e["severity_map"].items()}
+            if e["severity_map"]
+            else None,
         }
         for e in entries
     ]
@@ -38,7 +40,9 @@ def store(lakehouse: Lakehouse, entries: list[dict[str, Any]]) -> None:
 def test_the_table_gives_back_the_seed(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """INV-21: through the doubles of the table and back the rules are the same decimals."""
     levels = {"warn": 1e-7, "crit": 123456789.125}
-    extra = entry("dup_rate_tx_id", rule_id="u", metric="dup_rate_user_id", severity_map=levels, threshold=0.1)
+    extra = entry(
+        "dup_rate_tx_id", rule_id="u", metric="dup_rate_user_id", severity_map=levels, threshold=0.1
+    )
     seed = write_seed(tmp_path / "seed.json", [*shipped(), extra])
     lakehouse.create(dim_rule_scd2.TABLE)
     sync_rules(lakehouse, seed, now=NOW)
@@ -105,7 +109,7 @@ def test_wrong_content_fails_in_either_mode(lakehouse: Lakehouse, case: str) -> 
     store(lakehouse, entries)
     for mode in ("strict", "fallback"):
         with pytest.raises(RulesError, match=problem):
-            load_rules(lakehouse, mode=mode, seed_path=SEED_PATH)  # type: ignore[arg-type]
+            load_rules(lakehouse, mode=mode, seed_path=SEED_PATH)
 
 
 def test_a_table_of_another_shape_is_wrong_content(lakehouse: Lakehouse) -> None:
@@ -121,7 +125,7 @@ def test_a_table_of_another_shape_is_wrong_content(lakehouse: Lakehouse) -> None
     lakehouse.create(other)
     for mode in ("strict", "fallback"):
         with pytest.raises(Exception, match="(?i)dim_rule_scd2|column|domain"):
-            load_rules(lakehouse, mode=mode, seed_path=SEED_PATH)  # type: ignore[arg-type]
+            load_rules(lakehouse, mode=mode, seed_path=SEED_PATH)
 
 
 def test_closed_versions_do_not_decide(lakehouse: Lakehouse) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -32,11 +31,11 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture
-def lake(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
+def lake(lakehouse: Lakehouse) -> Lakehouse:
     """Empty state tables."""
     for table in (pipeline_state.TABLE, pipeline_run_log.TABLE, DAY_CHANGES):
         lakehouse.create(table)
-    yield lakehouse
+    return lakehouse
 
 
 def attempt(pipeline: PipelineName, window: Window | date, at: datetime = NOON, **more: Any) -> Attempt:
@@ -69,7 +68,9 @@ def test_a_failure_sets_only_run_and_time(lake: Lakehouse) -> None:
     """INV-11"""
     record_success(lake, attempt("pipeline_a", DAY), zero_window_counts={"orders": 2})
     before = read_state(lake, "pipeline_a")
-    record_failure(lake, attempt("pipeline_a", DAY + timedelta(days=1), NOON + HOUR, run_id="r2", message="boom"))
+    record_failure(
+        lake, attempt("pipeline_a", DAY + timedelta(days=1), NOON + HOUR, run_id="r2", message="boom")
+    )
     after = read_state(lake, "pipeline_a")
     assert after == PipelineState(
         "pipeline_a", before.last_success_ts, before.last_processed_end, "r2", {"orders": 2}
@@ -134,7 +135,7 @@ def test_zero_window_counts_are_kept_unless_they_are_given(lake: Lakehouse) -> N
 
 
 def test_a_long_message_is_cut_and_quotes_survive(lake: Lakehouse) -> None:
-    text = "it's \"broken\" — 지갑\n" + "x" * 5000
+    text = 'it\'s "broken" — 지갑\n' + "x" * 5000
     record_failure(lake, attempt("pipeline_b", DAY, message=text))
     stored = lake.read(pipeline_run_log.TABLE).collect()[0]["message"]
     assert text.startswith(stored)
@@ -232,5 +233,7 @@ class TestRestatement:
 
 @pytest.mark.parametrize("instant", [NOON, datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), None])
 def test_microseconds_are_exact(instant: datetime | None) -> None:
-    micros = None if instant is None else (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    micros = (
+        None if instant is None else (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    )
     assert from_micros(micros) == instant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -65,7 +66,7 @@ def test_splitting_leaves_no_gap_and_no_overlap(start: datetime, length: timedel
     window = Window(start, start + length)
     parts = list(window.split_by_day())
     assert (parts[0].start, parts[-1].end) == (window.start, window.end)
-    assert all(left.end == right.start for left, right in zip(parts, parts[1:], strict=False))
+    assert all(left.end == right.start for left, right in itertools.pairwise(parts))
     assert all(kst_day(part.start) == part.date_kst for part in parts)
     assert [p.date_kst for p in parts] == sorted({p.date_kst for p in parts})
 
@@ -130,6 +131,6 @@ class TestOnTheEngine:
                 .collect()[0]
             )
         finally:
-            spark.conf.set("spark.sql.session.timeZone", before)
+            spark.conf.set("spark.sql.session.timeZone", before or "UTC")
         assert row["t"] == int(START.timestamp()) * 1_000_000
         assert row["d"] == "2026-02-10"

@@ -123,7 +123,8 @@ def test_chaos_is_decided_by_the_specification(
 def test_chaos_provokes_fail_fast(tmp_path: Path) -> None:
     write_landing(tmp_path, seed=5, days=DAYS[:1], rows_per_table=90, bad_share=0.06)
     failure = Oracle(tmp_path, default_rules(bad_rate=0.01)).day(DAYS[0], "r1").failure
-    assert failure is not None and failure.kind == "BadRateExceeded"
+    assert failure is not None
+    assert failure.kind == "BadRateExceeded"
 
 
 def test_chaos_is_the_same_for_the_same_seed(tmp_path: Path) -> None:

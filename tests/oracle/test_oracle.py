@@ -148,7 +148,8 @@ def test_b_converges_and_exceptions_are_kept_per_run(lake: Lake) -> None:
     drift = ("gold.exception_ledger", "exception_type", "run_id")
     assert [row for row in lake.rows(*drift) if row[0] == "RECON_DRIFT_HIGH"] == [("RECON_DRIFT_HIGH", "r1")]
     lake.land("user_wallets", D2, wallet("0", "2026-02-02T04:00:00Z"))
-    assert lake.oracle.day(D2, "r1").ok and lake.oracle.b(D2, "r1").ok
+    assert lake.oracle.day(D2, "r1").ok
+    assert lake.oracle.b(D2, "r1").ok
     assert not [row for row in lake.rows(*drift) if row[0] == "RECON_DRIFT_HIGH"]
     lake.land("transaction_ledger", D1, tx("old"))
     assert lake.oracle.day(D1, "r1").ok
@@ -178,7 +179,8 @@ def test_category_ties_and_pairs(lake: Lake) -> None:
 
 
 def test_guardrail_of_an_empty_day_and_of_a_same_run_rerun(lake: Lake) -> None:
-    assert lake.oracle.day(D1, "r1").ok and lake.oracle.day(D1, "r1").ok
+    assert lake.oracle.day(D1, "r1").ok
+    assert lake.oracle.day(D1, "r1").ok
     fired = (
         ("bronze.payment_orders_raw", "completeness_zero_windows"),
         (

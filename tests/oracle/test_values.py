@@ -61,7 +61,8 @@ def test_csv_and_parquet_cells() -> None:
     )
     (row,) = read_parquet(sink.getvalue().to_pybytes())
     assert row.cells is not None
-    assert row.cells["a"].is_float and not row.cells["b"].is_float
+    assert row.cells["a"].is_float
+    assert not row.cells["b"].is_float
     texts = [row.cells[name].text for name in "bcde"]
     assert texts == ["1.50", "2026-02-01T00:00:00.123456+00:00", "true", None]
 

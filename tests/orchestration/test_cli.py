@@ -63,7 +63,9 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "named"), BAD_USAGE, ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
+@pytest.mark.parametrize(
+    ("arguments", "named"), BAD_USAGE, ids=lambda v: " ".join(v) if isinstance(v, tuple) else ""
+)
 def test_bad_usage_is_exit_2_and_starts_no_spark(
     home: Home, no_spark: Callable[[], int], arguments: tuple[str, ...], named: str
 ) -> None:
@@ -85,7 +87,9 @@ def test_bad_usage_is_exit_2_and_starts_no_spark(
         ("PIPELINE_ENV", "moon", "PIPELINE_ENV='moon'"),
     ],
 )
-@pytest.mark.parametrize("command", [("state",), ("day", "2026-02-10"), ("show", "gold.pipeline_state"), RUN_SILVER])
+@pytest.mark.parametrize(
+    "command", [("state",), ("day", "2026-02-10"), ("show", "gold.pipeline_state"), RUN_SILVER]
+)
 def test_wrong_settings_are_exit_2(
     home: Home,
     no_spark: Callable[[], int],
@@ -123,7 +127,9 @@ def test_help_is_exit_0(command: tuple[str, ...], no_spark: Callable[[], int]) -
 
 def test_parameters_may_hold_commas_and_come_in_parts() -> None:
     """INV-17: a comma separates only before the next ``name=``."""
-    given = cli._parameters(["run_mode=backfill,date_kst_start=2026-02-10", "skip_reason=incident 7, see wiki"])
+    given = cli._parameters(
+        ["run_mode=backfill,date_kst_start=2026-02-10", "skip_reason=incident 7, see wiki"]
+    )
     assert given == {
         "run_mode": "backfill",
         "date_kst_start": "2026-02-10",

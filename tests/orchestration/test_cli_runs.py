@@ -9,25 +9,28 @@ import pytest
 
 from ledger.tables import ALL
 from orchestration.jobs import PIPELINE_JOBS
-from tests.support import DAY_1, DAY_2, DAY_3, Home, ledgerctl
+from tests.support import DAY_1, DAY_2, DAY_3, ENTRIES_A_DAY, Home, Template, ledgerctl
 
 DAYS_1_TO_3 = f"date_kst_start={DAY_1},date_kst_end={DAY_3}"
 
 
-def test_a_day_succeeds_and_says_so(landed_days: Home) -> None:
+def test_a_day_succeeds_and_says_so(day_1: Template) -> None:
     """INV-28: exit 0; one JSON document on standard output, progress on standard error alone."""
-    done = ledgerctl("day", DAY_1, "--run-id", "r9", "--json")
-    assert done.code == 0, done.err
-    document = done.json
-    assert document["success"] is True
-    jobs = [run["job"] for run in document["runs"]]
+    done = day_1.done
+    assert (done.code, done.json["success"]) == (0, True)
+    jobs = [run["job"] for run in done.json["runs"]]
     assert jobs == ["bootstrap_catalog", "sync_dim_rule_scd2", "bronze_ingest", *PIPELINE_JOBS.values()]
-    (day,) = document["days"]
-    assert (day["date_kst"], day["adds_up"], day["drifting_users"]) == (str(DAY_1), True, 0)
-    assert day["rows"]["silver.ledger_entries"] == 90
-    assert day["supply"]["is_ok"] == "true"
+    (day,) = done.json["days"]
+    assert (day["date_kst"], day["adds_up"], day["drifting_users"]) == (str(DAY_1), False, 1)
+    assert day["rows"]["silver.ledger_entries"] == ENTRIES_A_DAY
+    assert (day["supply"]["is_ok"], day["supply"]["diff_amount"]) == ("false", "-110.00")
+    assert day["drifting"] == [
+        {"user_id": "u-drift", "delta_balance_total": "10.00", "net_flow_total": "0.00", "drift_abs": "10.00"}
+    ]
+    quarantined = {"silver.ledger_entries invalid_amount": 1, "silver.order_events invalid_status": 1}
+    assert day["quarantined"] == quarantined
     assert "pipeline_c_analytics 2026-02-10 done" in done.err
-    assert landed_days.tables() == sorted(table.full_name for table in ALL)
+    assert day_1.home.tables() == sorted(table.full_name for table in ALL)
 
 
 def test_runs_are_in_the_dagster_instance_with_partitions_and_events(after_day_1: Home) -> None:
@@ -42,7 +45,7 @@ def test_runs_are_in_the_dagster_instance_with_partitions_and_events(after_day_1
         assert event is not None
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
-        assert metadata["rows_written"].value == 90
+        assert metadata["rows_written"].value == ENTRIES_A_DAY
         assert metadata["run_id"].value == "r1"
         assert "silver-entry-type-allowed" in str(metadata["rule_ids"].value)
         assert metadata["delta_version"].value == after_day_1.version("silver.ledger_entries")
@@ -83,7 +86,9 @@ def test_a_failed_pipeline_is_exit_1_with_its_name_reason_and_next_step(after_da
 
 def test_several_days_run_in_order_and_the_first_failure_stops_them(after_day_1: Home) -> None:
     """INV-14: ascending, each with its own run; earlier days stay, later ones are not started."""
-    done = ledgerctl("run", "pipeline_b_controls", "--params", f"run_mode=backfill,{DAYS_1_TO_3},run_id=multi", "--json")
+    done = ledgerctl(
+        "run", "pipeline_b_controls", "--params", f"run_mode=backfill,{DAYS_1_TO_3},run_id=multi", "--json"
+    )
     assert done.code == 1
     runs = [(run["partition"], run["success"]) for run in done.json["runs"]]
     assert runs == [(str(DAY_1), True), (str(DAY_2), False)]
@@ -92,24 +97,29 @@ def test_several_days_run_in_order_and_the_first_failure_stops_them(after_day_1:
 
 
 def test_a_backfill_of_several_days_is_the_days_one_by_one(after_day_1: Home) -> None:
-    """INV-14: windows, log rows and counts per day."""
-    done = ledgerctl("run", "pipeline_silver_materialization", "--params", f"{DAYS_1_TO_3},run_id=multi")
+    """INV-14: windows, log rows and counts per day; each run loads its own landing day first."""
+    days = f"date_kst_start={DAY_2},date_kst_end={DAY_3},run_id=multi"
+    done = ledgerctl("run", "pipeline_silver_materialization", "--params", days)
     assert done.code == 0, done.err
     log = [row for row in after_day_1.rows("gold.pipeline_run_log") if row["run_id"] == "multi"]
-    assert sorted((row["date_kst"], row["status"]) for row in log) == [
-        (day, "success") for day in (DAY_1, DAY_2, DAY_3)
-    ]
+    assert sorted((row["date_kst"], row["status"]) for row in log) == [(DAY_2, "success"), (DAY_3, "success")]
     entries = [row["event_date_kst"] for row in after_day_1.rows("silver.ledger_entries")]
-    assert {day: entries.count(day) for day in set(entries)} == {DAY_1: 90, DAY_2: 90, DAY_3: 90}
+    assert {day: entries.count(day) for day in set(entries)} == dict.fromkeys(
+        (DAY_1, DAY_2, DAY_3), ENTRIES_A_DAY
+    )
 
 
-def test_ingest_alone_prepares_the_catalog_and_loads_one_day(landed_days: Home) -> None:
+def test_ingest_loads_one_day_once(after_day_1: Home) -> None:
     """INV-08"""
-    assert ledgerctl("ingest", DAY_2).code == 0
-    rows = landed_days.rows("bronze.transaction_ledger_raw")
-    assert len(rows) == 90
-    assert {row["ingest_date_kst"] for row in rows} <= {DAY_2, DAY_3}
-    assert landed_days.rows("silver.ledger_entries") == []
+    for _ in range(2):
+        assert ledgerctl("ingest", DAY_2).code == 0
+        rows = after_day_1.rows("bronze.transaction_ledger_raw")
+        assert len(rows) == 2 * ENTRIES_A_DAY + 1
+    files = {row["_source_file"] for row in rows}
+    assert files == {
+        *(f"transaction_ledger/date={day}/part-0000.jsonl" for day in (DAY_1, DAY_2)),
+        f"transaction_ledger/date={DAY_1}/planted.jsonl",
+    }
 
 
 @pytest.mark.parametrize("command", [("state",), ("show", "silver.products")])
@@ -120,9 +130,11 @@ def test_an_empty_warehouse_says_what_to_do(home: Home, command: tuple[str, ...]
     assert "run bootstrap_catalog" in done.err
 
 
-def test_a_missing_landing_day_is_an_empty_day(home: Home) -> None:
-    """INV-28: no files is no error; the day is evaluated and does add up to nothing."""
-    done = ledgerctl("day", DAY_1 - timedelta(days=9), "--json")
+def test_a_missing_landing_day_is_an_empty_day(after_day_1: Home) -> None:
+    """INV-28: no files is no error; the day is evaluated, and says that nothing arrived."""
+    empty = DAY_1 - timedelta(days=9)
+    done = ledgerctl("day", empty, "--json")
     assert done.code == 0, done.err
     assert done.json["days"][0]["rows"]["silver.ledger_entries"] == 0
-    assert {row["event_count"] for row in home.rows("silver.dq_status")} == {0}
+    statuses = [row for row in after_day_1.rows("silver.dq_status") if row["date_kst"] == empty]
+    assert [row["event_count"] for row in statuses] == [0, 0, 0]

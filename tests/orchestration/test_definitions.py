@@ -96,7 +96,10 @@ def test_every_public_table_is_an_asset() -> None:
     # The run log is written with the state, asset by asset; it has no asset of its own.
     public = {t.full_name for t in ALL if not t.internal} - {"gold.pipeline_run_log"}
     assert set(tables) == public
-    assert {t: n for t, n in tables.items() if n > 1} == {"gold.exception_ledger": 3, "gold.pipeline_state": 4}
+    assert {t: n for t, n in tables.items() if n > 1} == {
+        "gold.exception_ledger": 3,
+        "gold.pipeline_state": 4,
+    }
 
 
 @pytest.mark.parametrize("definition", all_assets(load_settings({})), ids=lambda d: d.op.name)

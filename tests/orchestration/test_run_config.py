@@ -30,7 +30,9 @@ CROSSING = {"start_ts": "2026-02-10T14:55:00Z", "end_ts": "2026-02-10T15:05:00Z"
 DAYS = {"date_kst_start": "2026-02-09", "date_kst_end": "2026-02-10"}
 
 
-def ask(pipeline: Pipeline, parameters: dict[str, str], partition: date | None = None, **more: Any) -> ResolvedRun:
+def ask(
+    pipeline: Pipeline, parameters: dict[str, str], partition: date | None = None, **more: Any
+) -> ResolvedRun:
     options: dict[str, Any] = {"now": NOW, "default_run_id": "root", "is_prod": False, **more}
     return resolve(pipeline, RunParameters(**parameters), partition=partition, **options)
 
@@ -208,8 +210,15 @@ def test_only_known_parameters_are_offered() -> None:
     """INV-17: the runbook's names, and rule_load_mode everywhere but in C."""
     shared = {"run_mode", "start_ts", "end_ts", "date_kst_start", "date_kst_end", "run_id"}
     override = {"skip_upstream_readiness_check", "skip_reason"}
-    expected = {A: {"rule_load_mode"}, SILVER: {"rule_load_mode"}, B: {"rule_load_mode"} | override, C: override}
-    assert {name: set(allowed) for name, allowed in ALLOWED.items()} == {p: shared | e for p, e in expected.items()}
+    expected = {
+        A: {"rule_load_mode"},
+        SILVER: {"rule_load_mode"},
+        B: {"rule_load_mode"} | override,
+        C: override,
+    }
+    assert {name: set(allowed) for name, allowed in ALLOWED.items()} == {
+        p: shared | e for p, e in expected.items()
+    }
 
 
 TEN_MINUTES = timedelta(minutes=10)

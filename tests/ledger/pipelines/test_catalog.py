@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,10 @@ RULES = dim_rule_scd2.TABLE
 
 
 @pytest.fixture
-def lake(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
+def lake(lakehouse: Lakehouse) -> Lakehouse:
     """A rule table with the shipped rules."""
     lakehouse.create(RULES)
-    yield lakehouse
+    return lakehouse
 
 
 @pytest.fixture
@@ -111,11 +110,14 @@ def test_a_number_that_no_double_holds_is_recognised_again(lake: Lakehouse, seed
     [
         pytest.param(replaced(DRIFT, DRIFT_V2), id="the old version left out"),
         pytest.param(
-            replaced(DRIFT, {**DRIFT, "is_current": False, "effective_end_ts": V2}, DRIFT_V2), id="the old version closed"
+            replaced(DRIFT, {**DRIFT, "is_current": False, "effective_end_ts": V2}, DRIFT_V2),
+            id="the old version closed",
         ),
     ],
 )
-def test_a_changed_rule_closes_and_opens_in_one_commit(lake: Lakehouse, seed: Path, entries: list[Entry]) -> None:
+def test_a_changed_rule_closes_and_opens_in_one_commit(
+    lake: Lakehouse, seed: Path, entries: list[Entry]
+) -> None:
     """INV-20: no reader sees two current versions or none."""
     sync(lake, seed, shipped())
     version = lake.version(RULES)
@@ -124,7 +126,7 @@ def test_a_changed_rule_closes_and_opens_in_one_commit(lake: Lakehouse, seed: Pa
     rules = {rule.rule_id: rule for rule in load_table(lake)}
     old, new = rules[DRIFT["rule_id"]], rules["ledger-drift-abs-v2"]
     assert (old.is_current, old.effective_end_ts) == (False, new.effective_start_ts)
-    assert (new.is_current, new.effective_end_ts, new.threshold) == (True, None, 5)
+    assert (new.is_current, new.effective_end_ts, str(new.threshold)) == (True, None, "5.0")
     assert len(rules) == len(shipped()) + 1
     assert sync(lake, seed, entries) == WriteResult(), "the same seed again changes nothing"
     assert lake.version(RULES) == version + 1
@@ -146,19 +148,34 @@ def refusals() -> dict[str, tuple[list[Entry], str]]:
     closed = {**DRIFT, "is_current": False, "effective_end_ts": V2}
     return {
         "changed under the old id": (replaced(DRIFT, {**DRIFT, "threshold": 1}), f"{v1}.*threshold changed"),
-        "comment changed under the old id": (replaced(DRIFT, {**DRIFT, "comment": "?"}), f"{v1}.*comment changed"),
-        "start changed under the old id": (replaced(DRIFT, {**DRIFT, "effective_start_ts": V2}), f"{v1}.*effective_start_ts"),
-        "metric changed under the old id": (replaced(DRIFT, {**DRIFT, "metric": "drift"}), f"{v1}.*metric changed"),
+        "comment changed under the old id": (
+            replaced(DRIFT, {**DRIFT, "comment": "?"}),
+            f"{v1}.*comment changed",
+        ),
+        "start changed under the old id": (
+            replaced(DRIFT, {**DRIFT, "effective_start_ts": V2}),
+            f"{v1}.*effective_start_ts",
+        ),
+        "metric changed under the old id": (
+            replaced(DRIFT, {**DRIFT, "metric": "drift"}),
+            f"{v1}.*metric changed",
+        ),
         "gone": (replaced(DRIFT), f"{v1}.*gone from the seed"),
         "a required rule closed": (replaced(DRIFT, closed), "ledger/drift_abs"),
         "duplicate id": ([*shipped(), DRIFT], f"{v1}.*used twice"),
         "two currents": ([*shipped(), DRIFT_V2], "ledger-drift-abs-v2.*already has the current rule"),
-        "starts in the future": (replaced(DRIFT, {**DRIFT_V2, "effective_start_ts": tomorrow}), "ledger-drift-abs-v2.*future"),
+        "starts in the future": (
+            replaced(DRIFT, {**DRIFT_V2, "effective_start_ts": tomorrow}),
+            "ledger-drift-abs-v2.*future",
+        ),
         "starts before its predecessor": (
             replaced(DRIFT, {**DRIFT_V2, "effective_start_ts": "2025-01-01T00:00:00Z"}),
             f"ledger-drift-abs-v2.*before {v1}",
         ),
-        "malformed": (replaced(DRIFT, {**DRIFT_V2, "threshold": "much"}), "ledger-drift-abs-v2.*threshold must be"),
+        "malformed": (
+            replaced(DRIFT, {**DRIFT_V2, "threshold": "much"}),
+            "ledger-drift-abs-v2.*threshold must be",
+        ),
         "no id": (replaced(DRIFT, {**DRIFT, "rule_id": ""}), "ledger/drift_abs.*rule_id"),
     }
 
