@@ -1,6 +1,6 @@
 """The product against an independent implementation of the specification, on hostile generated landing data.
 
-INV-01: every business column of every table agrees with the oracle, on a fresh day, on reruns with the same and with
+INV-30: every business column of every table agrees with the oracle, on a fresh day, on reruns with the same and with
 another run id, over consecutive days, and for a day run after its successor (then the successor's B again).
 """
 
@@ -37,7 +37,7 @@ OUT_OF_ORDER: tuple[Step, ...] = (("day", D1, "r1"), ("day", D3, "r3"), ("day", 
     ],
 )
 def test_every_table_agrees(home: Home, seed: int, steps: tuple[Step, ...], bad_share: float) -> None:
-    """INV-01."""
+    """INV-30."""
     write_landing(home.landing, seed, [D1, D2, D3], rows_per_table=ROWS_PER_TABLE, bad_share=bad_share)
     oracle = Oracle(home.landing, json.loads(SEED_FILE.read_text(encoding="utf-8")))
     for kind, day, run_id in steps:
