@@ -17,6 +17,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import Row
 
 from ledger.contract import Table
 from ledger.delta_log import DeltaLog, retry_conflicts
@@ -286,7 +287,10 @@ class Lakehouse:
         check_rows(table, source, keyed=True)
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
         change = Change(update_when, columns, tuple(touch), delete_when)
-        target = self.read(table, scope).select(*table.column_names).withColumn("_stored", F.lit(True))
+        stored = self.read(table, scope)
+        if not stored.limit(1).collect():
+            return self._all_new(table, source, scope, change)
+        target = stored.select(*table.column_names).withColumn("_stored", F.lit(True))
         on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
         joined = (
             source.withColumn("_given", F.lit(True))
@@ -303,6 +307,25 @@ class Lakehouse:
         counts = tuple(changed.groupBy(*grouping).count().collect())
         rows = changed.where("_given").select(*table.column_names)
         return MergePlan(table, source, scope, rows, change, counts)
+
+    @staticmethod
+    def _all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> MergePlan:
+        """The plan for a scope that stores nothing: no join has to find out that every row is new."""
+        part = [F.col(table.partition_by).alias("_new_part")] if table.partition_by else []
+        counts = source.groupBy(*part).count() if part else source.agg(F.count(F.lit(1)).alias("count"))
+        rows = [
+            Row(
+                _given=True,
+                _stored=None,
+                _values=True,
+                _new_part=row["_new_part"] if part else None,
+                _old_part=None,
+                count=row["count"],
+            )
+            for row in counts.collect()
+            if row["count"]
+        ]
+        return MergePlan(table, source, scope, source, change, tuple(rows))
 
     def commit_merge(self, plan: MergePlan) -> WriteResult:
         """One MERGE commit of what was planned, or none when nothing changes."""

@@ -122,15 +122,17 @@ def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingF
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
     value, known = F.col("value"), _known(table)
     keys = F.json_object_keys(value)
-    seen = (
-        df.select(keys.alias("keys")).distinct().select(F.explode("keys").alias("name")).distinct().collect()
-    )
+    shapes = df.select(keys.alias("keys")).distinct()
+    repeats = F.size("keys") != F.size(F.array_distinct("keys"))
+    names = shapes.select(F.explode("keys").alias("name"), repeats.alias("repeats"))
+    seen = names.groupBy("name").agg(F.max("repeats").alias("repeats")).collect()
     extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
     has_leftover = (
         reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
     )
     columns = {name: json_field(value, name) for name in (*sorted(known), *extra)}
-    return SourceText(df, columns, value, is_json_record(value), extra, leftover=has_leftover)
+    is_record = is_json_record(value, may_repeat_names=any(row["repeats"] for row in seen))
+    return SourceText(df, columns, value, is_record, extra, leftover=has_leftover)
 
 
 def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:

@@ -92,8 +92,18 @@ def _evaluated(
 ) -> Evaluated:
     staged = run.lakehouse.stage(candidates)
     rows, bad, days = _profile(staged, table)
-    valid = run.lakehouse.stage(collapse(staged.where("_reason IS NULL")))
+    good, keys = staged.where("_reason IS NULL").drop("_reason", "_record_json"), list(table.key)
+    repeated = run.lakehouse.stage(_repeated(good, keys))
+    if not repeated.limit(1).collect():  # the common case: no key needs an order
+        return Evaluated(table, good, _rejected(staged), rows, rows - bad, bad, days)
+    single, several = good.join(repeated, keys, "left_anti"), good.join(repeated, keys, "left_semi")
+    valid = run.lakehouse.stage(single.unionByName(collapse(several)))
     return Evaluated(table, valid, _rejected(staged), rows, valid.count(), bad, days)
+
+
+def _repeated(rows: DataFrame, keys: list[str]) -> DataFrame:
+    """The keys that more than one row has."""
+    return rows.groupBy(*keys).count().where("count > 1").select(*keys)
 
 
 def _evaluate_wallets(run: Run, window: Window) -> Evaluated:
@@ -146,10 +156,14 @@ def _evaluate_ledger(
     staged = lakehouse.stage(ledger_entries.evaluate(judged(related, reason)))
     rows, bad, days = _profile(staged, table)
     stored = lakehouse.read(table, search_scope(run, window, days, nullable=False))
+    good, keys = staged.where("_reason IS NULL").drop("_reason", "_record_json"), list(table.key)
+    contested = lakehouse.stage(
+        _repeated(good, keys).unionByName(ledger_entries.stored_otherwise(good, stored)).distinct()
+    )
+    if not contested.limit(1).collect():  # the common case: no key has two rows or another stored entry
+        return Evaluated(table, good, _rejected(staged), rows, rows - bad, bad, days)
     reconciled = lakehouse.stage(
-        ledger_entries.reconcile_duplicates(
-            staged.where("_reason IS NULL").drop("_reason", "_record_json"), stored
-        )
+        ledger_entries.reconcile_duplicates(good.join(contested, keys, "left_semi"), stored)
     )
     conflicts = reconciled.where("_conflict")
     conflict_rows = conflicts.count()
@@ -166,7 +180,8 @@ def _evaluate_ledger(
                 F.lit(ledger_entries.CONFLICTING).alias("reason"), F.col("_record_json").alias("record_json")
             )
         )
-    valid = lakehouse.stage(ledger_entries.collapse(reconciled))
+    uncontested = good.join(contested, keys, "left_anti")
+    valid = lakehouse.stage(uncontested.unionByName(ledger_entries.collapse(reconciled)))
     return Evaluated(table, valid, rejected, rows, valid.count(), bad + conflict_rows, days)
 
 

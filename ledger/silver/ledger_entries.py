@@ -147,6 +147,13 @@ def evaluate(ledger: DataFrame) -> DataFrame:
     )
 
 
+def stored_otherwise(valid: DataFrame, stored: DataFrame) -> DataFrame:
+    """The keys whose stored entry is not simply the valid row itself."""
+    differs = " OR ".join(f"NOT (s.{c} <=> t.{c})" for c in (*ORDER_COLUMNS, *IMMUTABLE))
+    on = [F.col(f"s.{k}") == F.col(f"t.{k}") for k in TABLE.key]
+    return valid.alias("s").join(stored.alias("t"), on).where(differs).select(*[f"s.{k}" for k in TABLE.key])
+
+
 def reconcile_duplicates(valid: DataFrame, stored: DataFrame) -> DataFrame:
     """Each valid row with ``_conflict`` and the values and source order of the row that stays for its key.
 
