@@ -334,7 +334,11 @@ class Lakehouse:
         table = plan.table
         (plan.source if plan.deleted else plan.changed).createOrReplaceTempView("_source")
         statement = merge_statement(
-            table, self.ref(table), scope=plan.scope, change=plan.change, deletes=bool(plan.deleted)
+            table,
+            self.ref(table),
+            scope=plan.scope,
+            change=plan.change,
+            deletes=bool(plan.deleted),
         )
         before = self.version(table)
         retry_conflicts(lambda: self._affected(statement), table.full_name)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 
 from pyspark.errors import PySparkException
@@ -56,6 +56,13 @@ def list_files(spark: SparkSession, landing: str, table: Table, day: date) -> li
 
 
 def _sha256(path: Path) -> str:
+    """The file's content hash; a file is read again only when its inode, size or time changed."""
+    found = path.stat()
+    return _hash_of(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _hash_of(path: Path, *_identity: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

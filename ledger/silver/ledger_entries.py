@@ -7,7 +7,14 @@ from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
-from ledger.silver.source_order import ORDER_COLUMNS, SOURCE_ORDER, earliest_per_key, is_earlier, source_order
+from ledger.silver.source_order import (
+    ORDER_COLUMNS,
+    SOURCE_ORDER,
+    earliest_per_key,
+    first_per_key,
+    is_earlier,
+    source_order,
+)
 from ledger.silver.window_rows import first_reason
 from ledger.text import clean
 from ledger.window import kst_date
@@ -88,11 +95,8 @@ def payment_status_of_window(payments: DataFrame) -> DataFrame:
         F.col("ingested_at").alias("_ingested"),
         F.col("batch_id").alias("_batch"),
     ).where("_order_id IS NOT NULL")
-    # A struct compares field by field with nulls first, so the greatest one is the latest row.
-    latest = F.max(F.struct("_created_at", "_ingested", "_batch", "_window_status"))
-    return (
-        rows.groupBy("_order_id").agg(latest.alias("_latest")).select("_order_id", "_latest._window_status")
-    )
+    order = [F.col(c).desc_nulls_last() for c in ("_created_at", "_ingested", "_batch", "_window_status")]
+    return first_per_key(rows, ("_order_id",), order).select("_order_id", "_window_status")
 
 
 def with_related(
@@ -175,7 +179,7 @@ def reconcile_duplicates(valid: DataFrame, stored: DataFrame) -> DataFrame:
 
 def collapse(reconciled: DataFrame) -> DataFrame:
     """One row per key that has an agreeing row: its values, with the source order of the row that stays."""
-    agreeing = reconciled.where(~F.col("_conflict")).dropDuplicates(list(TABLE.key))
+    agreeing = first_per_key(reconciled.where(~F.col("_conflict")), TABLE.key, [F.col("event_time").asc()])
     order = [F.col(f"_r_{c}").alias(c) for c in ORDER_COLUMNS]
     return agreeing.select(
         *[c for c in TABLE.column_names if c in agreeing.columns and c not in ORDER_COLUMNS], *order
