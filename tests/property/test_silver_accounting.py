@@ -157,8 +157,10 @@ def _check_values(case: Case, kept: list[Record], valid: list[dict[str, Any]]) -
         return
     if case is WALLETS:
         balances = [(text(r["user_id"]), money(r["balance"]), money(r["frozen_amount"])) for r in kept]
-        offered = {(user, b, f, b + f) for user, b, f in balances if b is not None and f is not None}
-        seen = [
+        offered: set[tuple[Any, ...]] = {
+            (user, b, f, b + f) for user, b, f in balances if b is not None and f is not None
+        }
+        seen: list[tuple[Any, ...]] = [
             (v["user_id"], v["balance_available"], v["balance_frozen"], v["balance_total"]) for v in valid
         ]
     else:
