@@ -13,6 +13,8 @@ _ISO_8601 = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$"
 )
+# Instants whose KST day has a four-digit year; "9999-12-31T23:59:59Z" is a sentinel of some sources, not a time.
+_FIRST_INSTANT, _END_OF_TIME = "timestamp'0001-01-01T00:00:00Z'", "timestamp'9999-12-31T15:00:00Z'"
 _BIGINT = r"^[+-]?[0-9]+$"
 
 
@@ -29,7 +31,9 @@ def parse_timestamp(text: Column) -> Column:
     """
     micros = F.regexp_replace(text, r"([.][0-9]{6})[0-9]+", "$1")
     seconds = F.regexp_replace(micros, r"([T ][0-9]{2}:[0-9]{2})(Z|[+-].*)$", "$1:00$2")
-    return F.when(text.rlike(_ISO_8601), seconds.try_cast("timestamp"))
+    instant = F.when(text.rlike(_ISO_8601), seconds.try_cast("timestamp"))
+    has_kst_day = (instant >= F.expr(_FIRST_INSTANT)) & (instant < F.expr(_END_OF_TIME))
+    return F.when(has_kst_day, instant)
 
 
 def parse_integer(text: Column, type_: str) -> Column:

@@ -173,9 +173,6 @@ def test_a_time_without_seconds_may_have_an_offset(spark: SparkSession) -> None:
     assert _evaluate(spark, texts, lambda c: F.unix_micros(parse_timestamp(c)) - start) == texts
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG-9: such a row stops ingest or Silver with an OverflowError, for good"
-)
 def test_a_time_that_has_no_kst_day_is_none(spark: SparkSession) -> None:
     """INV-02, INV-07: "the end of time" is a usual sentinel; its row is quarantined, and the day goes on."""
     texts: Mapping[str | None, object] = dict.fromkeys(
