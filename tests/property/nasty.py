@@ -87,7 +87,7 @@ class Pools:
             "created_at": self._time(),
         }
         optional = {
-            "related_id": self._some("po-none"),
+            "related_id": self.random.choice(["po-none", " po-none\t", "", None]),
             "source_extracted_at": self.random.choice(self.times),
         }
         return row | {name: value for name, value in optional.items() if self.random.random() < 0.3}
