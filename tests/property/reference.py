@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +43,7 @@ def money(value: Any) -> Decimal | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """UTC, cut to microseconds."""
+    """UTC, cut to microseconds; None also for an instant without a KST day."""
     match = _TIME.fullmatch(text(value) or "")
     if match is None:
         return None
@@ -51,7 +51,9 @@ def instant(value: Any) -> datetime | None:
     micros = (digits or "0")[:6].ljust(6, "0")
     offset = "+00:00" if zone in (None, "Z") else zone
     try:
-        return datetime.fromisoformat(f"{minutes}{seconds or ':00'}.{micros}{offset}").astimezone(UTC)
+        at = datetime.fromisoformat(f"{minutes}{seconds or ':00'}.{micros}{offset}").astimezone(UTC)
+        at.astimezone(timezone(timedelta(hours=9)))
+        return at
     except (ValueError, OverflowError):
         return None
 
