@@ -1,7 +1,8 @@
 """Bronze: six landing tables, one partition per landing day (spec section 4)."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from typing import Any, cast
 
 import dagster as dg
@@ -12,7 +13,9 @@ from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
+from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE
 from ledger.window import Window
 from orchestration.partitions import kst_days
@@ -24,14 +27,19 @@ KEYS = {table.name: asset_key(table) for table in BRONZE}
 def bronze_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """Loaded from landing files, or observed where another system fills Bronze (``bronze.ingest``)."""
     days = kst_days(settings.partitions.start_date, including_today=True)
-    build = _loaded if settings.bronze.ingest == "landing" else _observed
-    return [build(table, days) for table in BRONZE]
+    if settings.bronze.ingest == "landing":
+        return [_loaded(days)]
+    return [_observed(table, days) for table in BRONZE]
 
 
-def _loaded(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name=f"ingest_{table.name}",
-        specs=[asset_spec(table, group="bronze", partitions_def=days, extra_kinds=("file",))],
+        name="ingest_landing",
+        specs=[
+            asset_spec(table, group="bronze", partitions_def=days, extra_kinds=("file",), skippable=True)
+            for table in BRONZE
+        ],
+        can_subset=True,
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
@@ -40,27 +48,45 @@ def _loaded(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with failing_at_once():
             settings = ledger.settings()
-            day = date.fromisoformat(context.partition_key)
-            landing = settings.resolved(settings.lakehouse.landing)
+            day, landing = (
+                date.fromisoformat(context.partition_key),
+                settings.resolved(settings.lakehouse.landing),
+            )
+            selected = [table for table in BRONZE if KEYS[table.name] in context.selected_asset_keys]
             with ledger.lakehouse(settings) as lakehouse:
-                loaded = ingest_day(lakehouse, table, landing=landing, day=day, now=ledger.now())
-                rows = lakehouse.read(table, Scope.of([day]))
-                yield dg.MaterializeResult(
-                    metadata={
-                        "dagster/row_count": rows.count(),
-                        "dagster/column_schema": column_schema(table),
-                        "window": str(Window.of_day(day)),
-                        "rows_read": loaded.rows,
-                        "rows_written": loaded.rows,
-                        "rows_quarantined": 0,
-                        "files_loaded": loaded.files_loaded,
-                        "files_skipped": loaded.files_skipped,
-                        "delta_version": lakehouse.version(table),
-                        "sample": dg.MetadataValue.md(sample(rows, table)),
-                    }
-                )
+                loads = [partial(_load, lakehouse, table, landing, day, ledger.now()) for table in selected]
+                results = side_by_side(loads)
+            yield from [result for result in results if not isinstance(result, Exception)]
+            for error in [result for result in results if isinstance(result, Exception)]:
+                raise error
 
     return ingest
+
+
+def _load(
+    lakehouse: Lakehouse, table: Table, landing: str, day: date, now: datetime
+) -> dg.MaterializeResult[Any] | Exception:
+    """One table's load; its error as a value, as the other tables' loads count all the same."""
+    try:
+        loaded = ingest_day(lakehouse, table, landing=landing, day=day, now=now)
+        rows = lakehouse.read(table, Scope.of([day]))
+        return dg.MaterializeResult(
+            asset_key=KEYS[table.name],
+            metadata={
+                "dagster/row_count": rows.count(),
+                "dagster/column_schema": column_schema(table),
+                "window": str(Window.of_day(day)),
+                "rows_read": loaded.rows,
+                "rows_written": loaded.rows,
+                "rows_quarantined": 0,
+                "files_loaded": loaded.files_loaded,
+                "files_skipped": loaded.files_skipped,
+                "delta_version": lakehouse.version(table),
+                "sample": dg.MetadataValue.md(sample(rows, table)),
+            },
+        )
+    except Exception as error:
+        return error
 
 
 def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:

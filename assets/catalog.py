@@ -37,6 +37,7 @@ def asset_spec(
     deps: Iterable[dg.AssetKey] = (),
     partitions_def: dg.PartitionsDefinition[str] | None = None,
     extra_kinds: Sequence[str] = (),
+    skippable: bool = False,
 ) -> dg.AssetSpec:
     """The asset of one table (or of one writer's rows in it)."""
     return dg.AssetSpec(
@@ -49,4 +50,5 @@ def asset_spec(
         tags={"layer": table.schema, "contains_pii": str(bool(table.identifying)).lower()},
         metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.full_name},
         partitions_def=partitions_def,
+        skippable=skippable,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from ledger.errors import LedgerError, TransientError
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, first_line
+from ledger.side_by_side import side_by_side
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve
 from resources.ledger import LedgerResource
@@ -110,10 +112,9 @@ def table_results(
     tables: Mapping[Table, tuple[str, ...]],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """One materialization per table (with its writer, where a table has several)."""
-    for table, writer in tables.items():
-        yield dg.MaterializeResult(
-            asset_key=asset_key(table, *writer), metadata=table_metadata(run, what, outcomes, table)
-        )
+    described = side_by_side([partial(table_metadata, run, what, outcomes, table) for table in tables])
+    for (table, writer), metadata in zip(tables.items(), described, strict=True):
+        yield dg.MaterializeResult(asset_key=asset_key(table, *writer), metadata=metadata)
 
 
 def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table) -> dict[str, Any]:

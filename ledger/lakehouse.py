@@ -6,9 +6,7 @@ Every write asserts the contract before it (columns, types, keys, required value
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +15,17 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.delta_log import DeltaLog, retry_conflicts
+from ledger.delta_log import retry_conflicts
+from ledger.delta_tables import DeltaTables, quoted
 from ledger.errors import ContractError
-from ledger.merge import Change, MergePlan, Scope, merge_statement
+from ledger.merge import Change, Scope, merge_statement
+from ledger.merge_plan import MergePlan, all_new, compare
 from ledger.row_checks import check_rows
+from ledger.stages import Stages, sweep
 
 logger = logging.getLogger(__name__)
-_STAGE = "ledger-stage-"
-_SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
 
 
 @dataclass(frozen=True)
@@ -43,134 +41,28 @@ class WriteResult:
         return self.inserted + self.updated
 
 
-class Lakehouse:
-    """Delta tables at ``<warehouse>/<schema>/<table>``, or ``<catalog>.<schema>.<table>`` when a catalog is set.
+class Lakehouse(DeltaTables):
+    """Reads and writes of Delta tables by their contracts.
 
-    Use as a context manager: staged intermediate results are dropped at the end.
+    Safe to use from several threads. Use as a context manager: staged intermediate results are dropped at the end.
     """
 
     def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
-        self.spark = spark
-        self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
-        self._log = DeltaLog(spark, embedded="connect" in type(spark).__module__ and catalog is None)
-        self._staged: list[Path | DataFrame] = []
+        super().__init__(spark, warehouse=warehouse, catalog=catalog)
+        self._stages = Stages()
 
     def __enter__(self) -> Lakehouse:
-        _sweep_stages()
+        sweep()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        for item in self._staged:
-            if isinstance(item, Path):
-                shutil.rmtree(item, ignore_errors=True)
-            else:
-                item.unpersist()
-        self._staged.clear()
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the engine lives in this process and shares its files."""
-        return self._log.embedded
+        self._stages.clear()
 
     def scratch_folder(self) -> Path:
         """A new empty folder of this process, removed when the lakehouse is left."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{_STAGE}{os.getpid()}-"))
-        self._staged.append(folder)
-        return folder
-
-    # -- where a table lies ---------------------------------------------------------------------------------------
-
-    def ref(self, table: Table) -> str:
-        """How SQL names the table."""
-        return f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{self.path(table)}`"
-
-    def path(self, table: Table) -> str:
-        return f"{self._warehouse}/{table.schema}/{table.name}"
-
-    def exists(self, table: Table) -> bool:
-        if self._catalog:
-            return bool(self.spark.catalog.tableExists(f"{self._catalog}.{table.full_name}"))
-        return self._log.exists(self.path(table))
-
-    def version(self, table: Table) -> int:
-        """The table's newest Delta version."""
-        return self._log.last_commit(self.ref(table), self.path(table)).version
-
-    # -- schema ---------------------------------------------------------------------------------------------------
-
-    def create(self, table: Table) -> bool:
-        """Create the table from its contract unless it exists; true when it was created. Loads no data."""
-        if self.exists(table):
-            return False
-        if self._catalog:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}").collect()
-        columns = ", ".join(
-            f"`{c.name}` {c.type}{' NOT NULL' if c.name in table.required else ''} COMMENT '{_quoted(c.comment)}'"
-            for c in table.columns
-        )
-        partition = f" PARTITIONED BY (`{table.partition_by}`)" if table.partition_by else ""
-        properties = ", ".join(f"'{k}' = '{v}'" for k, v in _properties(table).items())
-        name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
-        location = "" if self._catalog else f" LOCATION '{_quoted(self.path(table))}'"
-        if not self._catalog:  # a name of this session only; the table itself is its path
-            self.spark.sql(f"DROP TABLE IF EXISTS {name}").collect()
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
-            f" COMMENT '{_quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
-        ).collect()
-        return True
-
-    def validate(self, table: Table) -> None:
-        """Compare the stored table with its contract column by column; raises :class:`ContractError`.
-
-        Bronze may have more columns than its contract (fields that the contract does not know).
-        """
-        stored = {field.name: field.dataType.simpleString() for field in self.read(table).schema.fields}
-        problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
-        problems += [
-            f"{c.name} is {stored[c.name]}, not {c.type}"
-            for c in table.columns
-            if stored.get(c.name, c.type) != c.type
-        ]
-        if table.schema != "bronze":
-            problems += [
-                f"{name} is not in the contract" for name in stored if name not in table.column_names
-            ]
-        if problems:
-            raise ContractError(
-                "the stored table does not match its contract: " + "; ".join(problems),
-                table=table.full_name,
-                action="migrate the table or restore it; nothing was changed",
-            )
-
-    def add_columns(self, table: Table, names: Sequence[str]) -> None:
-        """Add nullable string columns that the stored table lacks (schema evolution of Bronze)."""
-        stored = {name.lower() for name in self.read(table).columns}
-        missing = [name for name in names if name.lower() not in stored]
-        if missing:
-            logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
-            retry_conflicts(
-                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing),
-                table.full_name,
-            )
-
-    # -- read -----------------------------------------------------------------------------------------------------
-
-    def read(self, table: Table, scope: Scope | None = None) -> DataFrame:
-        """The table, pruned to the partitions of ``scope``; raises :class:`ContractError` when it is missing."""
-        if not self.exists(table):
-            raise ContractError(
-                "the table does not exist", table=table.full_name, action="run bootstrap_catalog"
-            )
-        if self._catalog:
-            df = self.spark.table(f"{self._catalog}.{table.full_name}")
-        else:
-            df = self.spark.read.format("delta").load(self.path(table))
-        if scope is None or table.partition_by is None:
-            return df
-        return df.where(scope.condition(table.partition_by))
+        return self._stages.folder()
 
     def rows(self, table: Table, records: Iterable[Mapping[str, Any]]) -> DataFrame:
         """Plain values as a DataFrame of the table's contract.
@@ -189,9 +81,7 @@ class Lakehouse:
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""
         if not self.is_embedded:
-            kept = df.persist()
-            self._staged.append(kept)
-            return kept
+            return self._stages.persist(df)
         folder = self.scratch_folder()
         df.write.mode("overwrite").parquet(str(folder))
         return self.spark.read.schema(df.schema).parquet(str(folder))
@@ -240,10 +130,9 @@ class Lakehouse:
         aligned = df.select(
             *[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored]
         )
-        aligned.createOrReplaceTempView("_source")
-        names = ", ".join("'" + _quoted(f) + "'" for f in files)
+        names = ", ".join("'" + quoted(f) + "'" for f in files)
         statement = (
-            f"MERGE INTO {self.ref(table)} t USING _source s ON t._source_file IN ({names})"
+            f"MERGE INTO {self.ref(table)} t USING {self._view(aligned)} s ON t._source_file IN ({names})"
             f" AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
             f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
             " WHEN NOT MATCHED THEN INSERT *"
@@ -289,56 +178,22 @@ class Lakehouse:
         change = Change(update_when, columns, tuple(touch), delete_when)
         stored = self.read(table, scope)
         if not stored.limit(1).collect():
-            return self._all_new(table, source, scope, change)
-        target = stored.select(*table.column_names).withColumn("_stored", F.lit(True))
-        on = [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in table.key]
-        joined = (
-            source.withColumn("_given", F.lit(True))
-            .alias("s")
-            .join(target.alias("t"), on, "full" if delete_when else "left")
-        )
-        part = table.partition_by
-        parts = [F.col(f"s.{part}").alias("_new_part"), F.col(f"t.{part}").alias("_old_part")] if part else []
-        marks = ["s._given", "t._stored", F.expr(change.values_when).alias("_values"), *parts]
-        changed = self.stage(
-            joined.where(change.any_change).select(*[f"s.{n}" for n in table.column_names], *marks)
-        )
-        grouping = ["_given", "_stored", "_values", *(["_new_part", "_old_part"] if part else [])]
-        counts = tuple(changed.groupBy(*grouping).count().collect())
-        rows = changed.where("_given").select(*table.column_names)
-        return MergePlan(table, source, scope, rows, change, counts)
-
-    @staticmethod
-    def _all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> MergePlan:
-        """The plan for a scope that stores nothing: no join has to find out that every row is new."""
-        part = [F.col(table.partition_by).alias("_new_part")] if table.partition_by else []
-        counts = source.groupBy(*part).count() if part else source.agg(F.count(F.lit(1)).alias("count"))
-        rows = [
-            Row(
-                _given=True,
-                _stored=None,
-                _values=True,
-                _new_part=row["_new_part"] if part else None,
-                _old_part=None,
-                count=row["count"],
-            )
-            for row in counts.collect()
-            if row["count"]
-        ]
-        return MergePlan(table, source, scope, source, change, tuple(rows))
+            return all_new(table, source, scope, change)
+        return compare(table, source, stored, scope, change, self.stage)
 
     def commit_merge(self, plan: MergePlan) -> WriteResult:
         """One MERGE commit of what was planned, or none when nothing changes."""
         if not plan.counts:
             return WriteResult()
         table = plan.table
-        (plan.source if plan.deleted else plan.changed).createOrReplaceTempView("_source")
         statement = merge_statement(
             table,
             self.ref(table),
+            self._view(plan.source if plan.deleted else plan.changed),
             scope=plan.scope,
             change=plan.change,
             deletes=bool(plan.deleted),
+            only_inserts=plan.only_inserts,
         )
         before = self.version(table)
         retry_conflicts(lambda: self._affected(statement), table.full_name)
@@ -393,6 +248,13 @@ class Lakehouse:
         )
         return result
 
+    @staticmethod
+    def _view(df: DataFrame) -> str:
+        """The frame's name in SQL: one per thread, as a session's views are shared by its threads."""
+        name = f"_source_{threading.get_ident()}"
+        df.createOrReplaceTempView(name)
+        return name
+
     def _save(self, table: Table, writer: Any) -> None:
         if self._catalog:
             writer.saveAsTable(f"{self._catalog}.{table.full_name}")
@@ -402,32 +264,3 @@ class Lakehouse:
     def _affected(self, statement: str) -> int:
         row = self.spark.sql(statement).collect()[0].asDict()
         return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
-
-
-def _sweep_stages() -> None:
-    """Remove what killed processes left behind."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_STAGE}*"):
-        pid = folder.name.removeprefix(_STAGE).partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (ValueError, OSError):
-            continue  # not ours to judge
-
-
-def _properties(table: Table) -> dict[str, str]:
-    """Delta properties of a table.
-
-    No file statistics for decimals: the log keeps them as JSON numbers, and the embedded engine takes a column
-    whose smallest and largest value agree from there, rounded to a double (docs/decisions.md, D-007).
-    """
-    indexed = [c.name for c in table.columns if c.type in _SAFE_STATISTICS and c.name != table.partition_by]
-    properties = {"delta.dataSkippingStatsColumns": ",".join(indexed)}
-    if table.schema == "bronze":
-        properties["delta.appendOnly"] = "true"
-    return properties
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

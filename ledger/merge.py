@@ -1,14 +1,10 @@
-"""A merge as data: the partitions it may touch, what it would change, and its SQL."""
+"""A merge as text: the partitions it may touch, when a row changes, and its SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
-
-from pyspark.sql import DataFrame
-from pyspark.sql.types import Row
 
 from ledger.contract import Table
 from ledger.window import sql_date
@@ -80,70 +76,40 @@ class Change:
         return f"t._stored IS NULL OR ({matched}){gone}"
 
 
-@dataclass(frozen=True)
-class MergePlan:
-    """What a merge would change: the changed source rows, and how many per old and new partition."""
-
-    table: Table
-    source: DataFrame
-    scope: Scope
-    changed: DataFrame
-    change: Change
-    counts: tuple[Row, ...]
-
-    @property
-    def inserted(self) -> int:
-        return self._count(lambda row: row["_stored"] is None)
-
-    @property
-    def updated(self) -> int:
-        return self._count(lambda row: row["_given"] and row["_stored"] and row["_values"])
-
-    @property
-    def touched(self) -> int:
-        """Rows of which only the source order moves."""
-        return self._count(lambda row: row["_given"] and row["_stored"] and not row["_values"])
-
-    @property
-    def deleted(self) -> int:
-        return self._count(lambda row: row["_given"] is None)
-
-    @property
-    def partitions(self) -> dict[Any, int]:
-        """Rows whose values change per partition, where they were and where they go; null partitions left out."""
-        changed: dict[Any, int] = {}
-        if self.table.partition_by is None:
-            return changed
-        for row in self.counts:
-            if row["_stored"] is None or row["_values"]:
-                for value in {row["_new_part"], row["_old_part"]} - {None}:
-                    changed[value] = changed.get(value, 0) + row["count"]
-        return changed
-
-    def _count(self, holds: Callable[[Row], Any]) -> int:
-        return sum(row["count"] for row in self.counts if holds(row))
-
-
 def _differs(columns: tuple[str, ...]) -> str:
     return " OR ".join(f"NOT (t.{c} <=> s.{c})" for c in columns) or "false"
 
 
-def merge_statement(table: Table, ref: str, *, scope: Scope, change: Change, deletes: bool) -> str:
-    """``MERGE INTO ref t USING _source s``: update what changed, insert what is new, delete what is gone.
+def merge_statement(
+    table: Table,
+    ref: str,
+    source: str,
+    *,
+    scope: Scope,
+    change: Change,
+    deletes: bool = False,
+    only_inserts: bool = False,
+) -> str:
+    """``MERGE INTO ref t USING source s``: update what changed, insert what is new, delete what is gone.
 
-    Required key columns compare with ``=`` (the engines join on it fast), nullable ones null-safe.
+    Required key columns compare with ``=`` (the engines join on it fast), nullable ones null-safe. A merge that
+    only inserts says so: the engines need no full join for it.
     """
     pruned = scope.condition(f"t.{table.partition_by}") if table.partition_by else "true"
     keys = [f"t.{k} {'=' if k in table.required else '<=>'} s.{k}" for k in table.key]
     columns = table.column_names
     values = ", ".join(f"s.{c}" for c in columns)
-    clauses = [f"WHEN MATCHED AND {change.values_when} THEN UPDATE SET {_assignments(columns)}"]
-    if change.touch:
-        clauses.append(f"WHEN MATCHED AND {change.touch_when} THEN UPDATE SET {_assignments(change.touch)}")
+    clauses = []
+    if not only_inserts:
+        clauses.append(f"WHEN MATCHED AND {change.values_when} THEN UPDATE SET {_assignments(columns)}")
+        if change.touch:
+            clauses.append(
+                f"WHEN MATCHED AND {change.touch_when} THEN UPDATE SET {_assignments(change.touch)}"
+            )
     clauses.append(f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({values})")
     if deletes:
         clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {pruned} AND ({change.delete_when}) THEN DELETE")
-    return f"MERGE INTO {ref} t USING _source s ON {pruned} AND {' AND '.join(keys)} {' '.join(clauses)}"
+    return f"MERGE INTO {ref} t USING {source} s ON {pruned} AND {' AND '.join(keys)} {' '.join(clauses)}"
 
 
 def _assignments(columns: tuple[str, ...]) -> str:

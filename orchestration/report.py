@@ -14,6 +14,7 @@ from ledger.contract import Table
 from ledger.gold import exception_ledger, ledger_supply_balance_daily, recon_daily_snapshot_flow
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records
 from ledger.tables import BRONZE, GOLD, SILVER
 from ledger.window import Window, lit_ts
@@ -57,11 +58,13 @@ class DaySummary:
 def summarize(lakehouse: Lakehouse, day: date, run_id: str | None = None) -> DaySummary:
     """Read the day's summary from the tables; quarantine and exceptions of ``run_id`` only, when given."""
     scope = Scope.of([day])
-    rows = {
-        table.full_name: lakehouse.read(table, scope).count()
+    shown = [
+        table
         for table in (*BRONZE, *SILVER, *GOLD)
         if table.partition_by and lakehouse.exists(table) and table is not bad_records.TABLE
-    }
+    ]
+    counts = side_by_side([lakehouse.read(table, scope).count for table in shown])
+    rows = {table.full_name: count for table, count in zip(shown, counts, strict=True)}
     window = Window.of_day(day)
     bad = lakehouse.read(bad_records.TABLE, Scope(start=day)).where(
         (F.col("window_start_ts") >= lit_ts(window.start)) & (F.col("window_end_ts") <= lit_ts(window.end))

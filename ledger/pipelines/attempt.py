@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 from ledger.bronze.ingest import Ingested, ingest_day
@@ -15,6 +15,7 @@ from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.rules import RuleBook, RuleLoadMode, load_rules
+from ledger.side_by_side import side_by_side
 from ledger.state import Attempt, PipelineName, record_failure
 from ledger.tables import BRONZE
 from ledger.window import Window
@@ -113,11 +114,13 @@ def load_landing(run: Run, window: Window) -> list[Ingested]:
     """Load the landing days that the window covers (nothing where another system fills Bronze)."""
     if run.ingest == "external":
         return []
-    return [
-        ingest_day(run.lakehouse, table, landing=run.landing, day=part.date_kst, now=run.clock())
-        for part in window.split_by_day()
-        for table in BRONZE
-    ]
+    return side_by_side(
+        [
+            partial(ingest_day, run.lakehouse, table, landing=run.landing, day=part.date_kst, now=run.clock())
+            for part in window.split_by_day()
+            for table in BRONZE
+        ]
+    )
 
 
 def row_counts(outcome: Outcome) -> Mapping[str, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -24,6 +26,7 @@ from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
 from ledger.state import check_ready, from_micros, record_success
@@ -39,6 +42,7 @@ SUPPLY_OPS_TABLES = (
     ops_ledger_pairing_quality_daily.TABLE,
     admin_tx_search.TABLE,
 )
+_PAYMENT_MODULES = (ops_payment_failure_daily, ops_payment_refund_daily)
 _TAGGED_INPUTS = ("bronze.transaction_ledger_raw", "bronze.user_wallets_raw")
 
 
@@ -61,7 +65,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
             )
         )
         outcome.rows_read = pairs.count()
-        _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows, day)
+        _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows)
         findings = exception_ledger.ledger_exceptions(
             rows,
             exception_type=exception_ledger.RECON_DRIFT_HIGH,
@@ -83,34 +87,36 @@ def run_supply_ops(run: Run, window: Window) -> Outcome:
     """Hold issued supply against all wallets at the day's end, and compute the day's operations tables."""
     with recorded_failure(run, "pipeline_b", window):
         _require_ready(run, window)
-        outcome, day = Outcome(window), window.date_kst
-        _supply(run, outcome, window)
-        entries = run.lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
-        payments = run.lakehouse.read(order_events.TABLE, _lookback(run, day)).where(
+        outcome = Outcome(window)
+        day, lookback = Scope.of([window.date_kst]), _lookback(run, window.date_kst)
+        entries = run.lakehouse.read(ledger_entries.TABLE, day)
+        payments = run.lakehouse.read(order_events.TABLE, lookback).where(
             F.col("order_source") == order_events.PAYMENT_ORDERS
         )
-        days_payments = payments.where(F.col("event_date_kst") == lit_date(day))
-        for module in (ops_payment_failure_daily, ops_payment_refund_daily):
-            counts = outcome_per_merchant(
-                module.TABLE, days_payments, statuses=module.STATUSES, day=day, run_id=run.run_id
-            )
-            _merge_day(run, outcome, module.TABLE, run.lakehouse.stage(counts), day)
-        pairing = ops_ledger_pairing_quality_daily.pairing_quality(entries, day=day, run_id=run.run_id)
-        _merge_day(run, outcome, ops_ledger_pairing_quality_daily.TABLE, run.lakehouse.stage(pairing), day)
-        search = run.lakehouse.stage(admin_tx_search.search_rows(entries, payments, run_id=run.run_id))
-        outcome.rows_read = search.count()
-        _merge_day(run, outcome, admin_tx_search.TABLE, search, day)
+        side_by_side(
+            [
+                partial(_search, run, outcome, entries, payments),
+                partial(_supply, run, outcome, window),
+                *[partial(_payments, run, outcome, module, payments) for module in _PAYMENT_MODULES],
+                partial(_pairing, run, outcome, entries),
+            ]
+        )
     return outcome
 
 
 def finalize_success(run: Run, window: Window) -> Outcome:
     """Both tasks succeeded: log the attempt with the day's Gold rows and advance ``pipeline_b``."""
     outcome = Outcome(window)
-    for table in (*RECON_TABLES, *SUPPLY_OPS_TABLES):
-        rows = run.lakehouse.read(table, Scope.of([window.date_kst])).count()
+    written, inputs = (*RECON_TABLES, *SUPPLY_OPS_TABLES), (ledger_entries, wallet_snapshot, order_events)
+    counts = side_by_side(
+        [
+            run.lakehouse.read(table, Scope.of([window.date_kst])).count
+            for table in (*written, *[module.TABLE for module in inputs])
+        ]
+    )
+    for table, rows in zip(written, counts, strict=False):
         outcome.wrote(table, WriteResult(inserted=rows))
-    for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
-        outcome.rows_read += run.lakehouse.read(table, Scope.of([window.date_kst])).count()
+    outcome.rows_read = sum(counts[len(written) :])
     record_success(run.lakehouse, attempt_of(run, "pipeline_b", window, outcome))
     return outcome
 
@@ -130,6 +136,31 @@ def _entries_since(run: Run, frame: DataFrame, ts: str, day: date) -> DataFrame:
     row = frame.agg(F.min(F.unix_micros(ts)).alias("earliest")).collect()[0]
     instant = from_micros(row["earliest"])
     return run.lakehouse.read(ledger_entries.TABLE, Scope(kst_day(instant) if instant else day, day))
+
+
+def _search(run: Run, outcome: Outcome, entries: DataFrame, payments: DataFrame) -> None:
+    search = run.lakehouse.stage(admin_tx_search.search_rows(entries, payments, run_id=run.run_id))
+    outcome.rows_read = search.count()
+    _merge_day(run, outcome, admin_tx_search.TABLE, search)
+
+
+def _payments(run: Run, outcome: Outcome, module: ModuleType, payments: DataFrame) -> None:
+    day = outcome.window.date_kst
+    counts = outcome_per_merchant(
+        module.TABLE,
+        payments.where(F.col("event_date_kst") == lit_date(day)),
+        statuses=module.STATUSES,
+        day=day,
+        run_id=run.run_id,
+    )
+    _merge_day(run, outcome, module.TABLE, run.lakehouse.stage(counts))
+
+
+def _pairing(run: Run, outcome: Outcome, entries: DataFrame) -> None:
+    quality = ops_ledger_pairing_quality_daily.pairing_quality(
+        entries, day=outcome.window.date_kst, run_id=run.run_id
+    )
+    _merge_day(run, outcome, ops_ledger_pairing_quality_daily.TABLE, run.lakehouse.stage(quality))
 
 
 def _supply(run: Run, outcome: Outcome, window: Window) -> None:
@@ -155,7 +186,7 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
         rule_id=rule.rule_id,
     )
     rows = lakehouse.rows(table, [row])
-    _merge_day(run, outcome, table, rows, day)
+    _merge_day(run, outcome, table, rows)
     outcome.facts |= {
         "supply_is_ok": row["is_ok"],
         **{n: str(row[n]) for n in ("issued_supply", "wallet_total_balance", "diff_amount")},
@@ -174,9 +205,10 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
     _merge_exceptions(run, outcome, findings, exception_ledger.SUPPLY_MISMATCH)
 
 
-def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame, day: date) -> None:
+def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
     """Write the day's rows and remove those that the day no longer has: a rerun leaves what a first run leaves."""
-    outcome.wrote(table, run.lakehouse.merge(table, rows, scope=Scope.of([day]), delete_when="true"))
+    day = Scope.of([outcome.window.date_kst])
+    outcome.wrote(table, run.lakehouse.merge(table, rows, scope=day, delete_when="true"))
 
 
 def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception_type: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -19,6 +20,7 @@ from ledger.merge import Scope
 from ledger.money import round_rate
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.rules import Rule, RuleBook, Severity
+from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.window_rows import read_window
 from ledger.state import from_micros, read_state, record_success
@@ -86,11 +88,17 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
         outcome = Outcome(window, ingested=load_landing(run, window))
         counts = {} if is_backfill else _previous_counts(run, window)
         now = run.clock()
+        rules = run.rules
         statuses, exceptions, new_counts = [], [], {}
-        for source in INPUTS:
-            measured = measure(run, source, window, zero_windows_before=counts.get(source.table.name, 0))
+        measurements = side_by_side(
+            [
+                partial(measure, run, source, window, zero_windows_before=counts.get(source.table.name, 0))
+                for source in INPUTS
+            ]
+        )
+        for source, measured in zip(INPUTS, measurements, strict=True):
             new_counts[source.table.name] = measured.zero_windows
-            findings = judge(source, measured, run.rules)
+            findings = judge(source, measured, rules)
             statuses.append(_status_row(source, measured, findings, run, window, now))
             exceptions += [_exception_row(source, f, run, window, now) for f in findings]
             outcome.rows_read += measured.event_count

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
 from ledger.errors import QualityGateError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
-from ledger.merge import MergePlan, Scope
+from ledger.merge import Scope
+from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
 from ledger.rules import RuleBook
+from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
 from ledger.silver.source_order import ORDER_COLUMNS, is_later
@@ -92,10 +94,11 @@ def _hold_gate(item: Evaluated, rules: RuleBook, window: Window) -> None:
 
 def _merge_all(run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome) -> None:
     """Plan all five merges, note the days that will change, then commit them."""
-    plans = [_plan(run, window, item) for item in evaluated]
+    plans = side_by_side([partial(_plan, run, window, item) for item in evaluated])
     _note_changed_days(run, plans)
-    for plan in plans:
-        outcome.wrote(plan.table, run.lakehouse.commit_merge(plan))
+    merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
+    for plan, result in zip(plans, side_by_side(merges), strict=True):
+        outcome.wrote(plan.table, result)
     refresh_daily_flow(run)
 
 

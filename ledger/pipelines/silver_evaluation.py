@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +22,7 @@ from ledger.bronze import (
 from ledger.contract import Table
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
+from ledger.side_by_side import side_by_side
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.window_rows import in_window, read_candidates, read_window, record_json
 from ledger.window import Window
@@ -65,20 +67,17 @@ def evaluate_all(run: Run, window: Window) -> list[Evaluated]:
     events = order_events.evaluate_orders(judged(orders, order_events.order_reason())).unionByName(
         order_events.evaluate_payment_orders(judged(payments, order_events.payment_reason(statuses)))
     )
-    return [
-        _evaluate_wallets(run, window),
-        _evaluate_ledger(run, window, payments, orders),
-        _evaluated(run, order_events.TABLE, events, order_events.collapse),
-        _evaluated(
-            run,
-            order_items.TABLE,
-            order_items.evaluate(judged(items, order_items.reason())),
-            order_items.collapse,
-        ),
-        _evaluated(
-            run, products.TABLE, products.evaluate(judged(catalogue, products.reason())), products.collapse
-        ),
-    ]
+    lines = order_items.evaluate(judged(items, order_items.reason()))
+    goods = products.evaluate(judged(catalogue, products.reason()))
+    return side_by_side(
+        [
+            partial(_evaluate_wallets, run, window),
+            partial(_evaluate_ledger, run, window, payments, orders),
+            partial(_evaluated, run, order_events.TABLE, events, order_events.collapse),
+            partial(_evaluated, run, order_items.TABLE, lines, order_items.collapse),
+            partial(_evaluated, run, products.TABLE, goods, products.collapse),
+        ]
+    )
 
 
 def judged(rows: DataFrame, reason: Column) -> DataFrame:
@@ -92,13 +91,20 @@ def _evaluated(
 ) -> Evaluated:
     staged = run.lakehouse.stage(candidates)
     rows, bad, days = _profile(staged, table)
-    good, keys = staged.where("_reason IS NULL").drop("_reason", "_record_json"), list(table.key)
+    good, keys = _good(run, staged, bad), list(table.key)
     repeated = run.lakehouse.stage(_repeated(good, keys))
     if not repeated.limit(1).collect():  # the common case: no key needs an order
         return Evaluated(table, good, _rejected(staged), rows, rows - bad, bad, days)
     single, several = good.join(repeated, keys, "left_anti"), good.join(repeated, keys, "left_semi")
     valid = run.lakehouse.stage(single.unionByName(collapse(several)))
     return Evaluated(table, valid, _rejected(staged), rows, valid.count(), bad, days)
+
+
+def _good(run: Run, staged: DataFrame, bad: int) -> DataFrame:
+    """The rows without a reason, staged on their own: what is merged has no filter that a write could overlook."""
+    good = staged.where("_reason IS NULL") if bad else staged
+    rows = good.drop("_reason", "_record_json")
+    return run.lakehouse.stage(rows) if bad else rows
 
 
 def _repeated(rows: DataFrame, keys: list[str]) -> DataFrame:
@@ -122,7 +128,8 @@ def _evaluate_wallets(run: Run, window: Window) -> Evaluated:
         return found
     others = candidates(rows.where(~in_window(source, window))).where("_reason IS NULL")
     stored = run.lakehouse.read(table, Scope.of(found.days))
-    return replace(found, valid=wallet_snapshot.without_superseded(found.valid, others, stored))
+    current = wallet_snapshot.without_superseded(found.valid, others, stored)
+    return replace(found, valid=run.lakehouse.stage(current))
 
 
 def _profile(staged: DataFrame, table: Table) -> tuple[int, int, frozenset[date]]:
@@ -156,7 +163,7 @@ def _evaluate_ledger(
     staged = lakehouse.stage(ledger_entries.evaluate(judged(related, reason)))
     rows, bad, days = _profile(staged, table)
     stored = lakehouse.read(table, search_scope(run, window, days, nullable=False))
-    good, keys = staged.where("_reason IS NULL").drop("_reason", "_record_json"), list(table.key)
+    good, keys = _good(run, staged, bad), list(table.key)
     contested = lakehouse.stage(
         _repeated(good, keys).unionByName(ledger_entries.stored_otherwise(good, stored)).distinct()
     )

@@ -1,0 +1,139 @@
+"""Delta tables by contract: where they lie, what they look like, and reading them. Writes are in lakehouse.py."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from ledger.contract import Table
+from ledger.delta_log import DeltaLog, retry_conflicts
+from ledger.errors import ContractError
+from ledger.merge import Scope
+
+logger = logging.getLogger(__name__)
+_SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
+
+
+class DeltaTables:
+    """Tables at ``<warehouse>/<schema>/<table>``, or ``<catalog>.<schema>.<table>`` when a catalog is set."""
+
+    def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
+        self.spark = spark
+        self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
+        self._log = DeltaLog(spark, embedded="connect" in type(spark).__module__ and catalog is None)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the engine lives in this process and shares its files."""
+        return self._log.embedded
+
+    # -- where a table lies ---------------------------------------------------------------------------------------
+
+    def ref(self, table: Table) -> str:
+        """How SQL names the table."""
+        return f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{self.path(table)}`"
+
+    def path(self, table: Table) -> str:
+        return f"{self._warehouse}/{table.schema}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        if self._catalog:
+            return bool(self.spark.catalog.tableExists(f"{self._catalog}.{table.full_name}"))
+        return self._log.exists(self.path(table))
+
+    def version(self, table: Table) -> int:
+        """The table's newest Delta version."""
+        return self._log.last_commit(self.ref(table), self.path(table)).version
+
+    # -- schema ---------------------------------------------------------------------------------------------------
+
+    def create(self, table: Table) -> bool:
+        """Create the table from its contract unless it exists; true when it was created. Loads no data."""
+        if self.exists(table):
+            return False
+        if self._catalog:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}").collect()
+        columns = ", ".join(
+            f"`{c.name}` {c.type}{' NOT NULL' if c.name in table.required else ''} COMMENT '{quoted(c.comment)}'"
+            for c in table.columns
+        )
+        partition = f" PARTITIONED BY (`{table.partition_by}`)" if table.partition_by else ""
+        properties = ", ".join(f"'{k}' = '{v}'" for k, v in _properties(table).items())
+        name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
+        location = "" if self._catalog else f" LOCATION '{quoted(self.path(table))}'"
+        if not self._catalog:  # a name of this session only; the table itself is its path
+            self.spark.sql(f"DROP TABLE IF EXISTS {name}").collect()
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
+            f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
+        ).collect()
+        return True
+
+    def validate(self, table: Table) -> None:
+        """Compare the stored table with its contract column by column; raises :class:`ContractError`.
+
+        Bronze may have more columns than its contract (fields that the contract does not know).
+        """
+        stored = {field.name: field.dataType.simpleString() for field in self.read(table).schema.fields}
+        problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
+        problems += [
+            f"{c.name} is {stored[c.name]}, not {c.type}"
+            for c in table.columns
+            if stored.get(c.name, c.type) != c.type
+        ]
+        if table.schema != "bronze":
+            problems += [
+                f"{name} is not in the contract" for name in stored if name not in table.column_names
+            ]
+        if problems:
+            raise ContractError(
+                "the stored table does not match its contract: " + "; ".join(problems),
+                table=table.full_name,
+                action="migrate the table or restore it; nothing was changed",
+            )
+
+    def add_columns(self, table: Table, names: Sequence[str]) -> None:
+        """Add nullable string columns that the stored table lacks (schema evolution of Bronze)."""
+        stored = {name.lower() for name in self.read(table).columns}
+        missing = [name for name in names if name.lower() not in stored]
+        if missing:
+            logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
+            retry_conflicts(
+                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing),
+                table.full_name,
+            )
+
+    # -- read -----------------------------------------------------------------------------------------------------
+
+    def read(self, table: Table, scope: Scope | None = None) -> DataFrame:
+        """The table, pruned to the partitions of ``scope``; raises :class:`ContractError` when it is missing."""
+        if not self.exists(table):
+            raise ContractError(
+                "the table does not exist", table=table.full_name, action="run bootstrap_catalog"
+            )
+        if self._catalog:
+            df = self.spark.table(f"{self._catalog}.{table.full_name}")
+        else:
+            df = self.spark.read.format("delta").load(self.path(table))
+        if scope is None or table.partition_by is None:
+            return df
+        return df.where(scope.condition(table.partition_by))
+
+
+def _properties(table: Table) -> dict[str, str]:
+    """Delta properties of a table.
+
+    No file statistics for decimals: the log keeps them as JSON numbers, and the embedded engine takes a column
+    whose smallest and largest value agree from there, rounded to a double (docs/decisions.md, D-007).
+    """
+    indexed = [c.name for c in table.columns if c.type in _SAFE_STATISTICS and c.name != table.partition_by]
+    properties = {"delta.dataSkippingStatsColumns": ",".join(indexed)}
+    if table.schema == "bronze":
+        properties["delta.appendOnly"] = "true"
+    return properties
+
+
+def quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
