@@ -1,22 +1,17 @@
-"""Rules decide at run time: parsing, thresholds without floats, completeness (spec section 8)."""
+"""Rules decide at run time: thresholds without floats, completeness, consistency (spec section 8)."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pyspark.sql import functions as F
-
-from ledger.errors import LedgerError, RulesError
+from ledger.errors import RulesError
 from ledger.gold.dim_rule_scd2 import TABLE
-from ledger.lakehouse import Lakehouse
 
 logger = logging.getLogger(__name__)
 Severity = Literal["WARN", "CRITICAL"]
@@ -132,176 +127,21 @@ class RuleBook:
         return f"{self.mode}:{self.source}"
 
 
-def parse_rule(entry: Mapping[str, Any]) -> Rule:
-    """One entry of the table or the seed; raises :class:`RulesError` naming the entry and the field."""
-    name = str(entry.get("rule_id") or f"{entry.get('domain')}/{entry.get('metric')}")
-    unknown = sorted(set(entry) - set(TABLE.column_names))
-    if unknown:
-        raise _malformed(name, f"unknown field {', '.join(unknown)}")
-    texts = {}
-    for field in ("rule_id", "domain", "metric"):
-        value = entry.get(field)
-        if not isinstance(value, str) or not value.strip():
-            raise _malformed(name, f"{field} must be a non-empty text")
-        texts[field] = value
-    if not isinstance(entry.get("is_current"), bool):
-        raise _malformed(name, "is_current must be true or false")
-    levels = entry.get("severity_map")
-    if levels is not None and (not isinstance(levels, Mapping) or not levels or set(levels) - set(LEVELS)):
-        raise _malformed(name, f"severity_map must map some of {', '.join(LEVELS)} to numbers")
-    values = entry.get("allowed_values")
-    if values is not None and (
-        not isinstance(values, list) or not all(isinstance(v, str) and v for v in values)
-    ):
-        raise _malformed(name, "allowed_values must be a list of texts")
-    comment = entry.get("comment")
-    if comment is not None and not isinstance(comment, str):
-        raise _malformed(name, "comment must be a text")
-    rule = Rule(
-        **texts,
-        threshold=_number(name, "threshold", entry.get("threshold")),
-        severity_map=None if levels is None else {k: _level(name, k, v) for k, v in sorted(levels.items())},
-        allowed_values=None if values is None else tuple(values),
-        comment=comment,
-        effective_start_ts=_required_instant(name, entry.get("effective_start_ts")),
-        effective_end_ts=_instant(name, "effective_end_ts", entry.get("effective_end_ts")),
-        is_current=bool(entry["is_current"]),
-    )
-    _check_meaning(rule)
-    return rule
-
-
-def _check_meaning(rule: Rule) -> None:
-    key, levels = (rule.domain, rule.metric), rule.severity_map or {}
-    if key in LISTS and not rule.allowed_values:
-        raise _malformed(rule.rule_id, "allowed_values must list at least one value")
-    if key not in LISTS and rule.threshold is None and not rule.severity_map:
-        raise _malformed(rule.rule_id, "a threshold or a severity_map is needed")
-    if key == ("silver", "bad_records_rate") and rule.threshold is None and "fail" not in levels:
-        raise _malformed(rule.rule_id, "a threshold or severity_map.fail is needed")
-    if rule.domain == "dq" and rule.severity_map and not {"warn", "crit"} & set(levels):
-        raise _malformed(rule.rule_id, "severity_map needs warn or crit")
-    if "warn" in levels and "crit" in levels and levels["warn"] > levels["crit"]:
-        raise _malformed(rule.rule_id, "severity_map.warn is above severity_map.crit")
-    if any(v < 0 for v in (*levels.values(), *([rule.threshold] if rule.threshold is not None else []))):
-        raise _malformed(rule.rule_id, "a threshold cannot be negative")
-    if rule.is_current and rule.effective_end_ts is not None:
-        raise _malformed(rule.rule_id, "a current rule cannot have effective_end_ts")
-    if not rule.is_current and rule.effective_end_ts is None:
-        raise _malformed(rule.rule_id, "a rule that is not current needs effective_end_ts")
-    if rule.effective_end_ts is not None and rule.effective_end_ts < rule.effective_start_ts:
-        raise _malformed(rule.rule_id, "effective_end_ts is before effective_start_ts")
-
-
 def check_consistent(rules: Iterable[Rule]) -> None:
     """Raises :class:`RulesError` for a rule_id used twice or two current rules of one (domain, metric)."""
     ids: set[str] = set()
     current: dict[str, str] = {}
     for rule in rules:
         if rule.rule_id in ids:
-            raise _malformed(rule.rule_id, "rule_id is used twice")
+            raise malformed(rule.rule_id, "rule_id is used twice")
         ids.add(rule.rule_id)
         if rule.is_current:
             if rule.name in current:
-                raise _malformed(
+                raise malformed(
                     rule.rule_id, f"{rule.name} already has the current rule {current[rule.name]}"
                 )
             current[rule.name] = rule.rule_id
 
 
-def load_seed(path: str | Path) -> list[Rule]:
-    """The rules of a seed file: a JSON list of entries with the table's columns."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        entries = json.loads(text, parse_float=Decimal)
-    except (OSError, ValueError) as error:
-        raise RulesError(
-            f"cannot read the rule seed {path}: {error}", action="check rules.seed_path"
-        ) from error
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise RulesError(f"the rule seed {path} is not a list of entries")
-    rules = [parse_rule(entry) for entry in entries]
-    check_consistent(rules)
-    return rules
-
-
-def load_table(lakehouse: Lakehouse) -> list[Rule]:
-    """All versions in ``gold.dim_rule_scd2``; doubles are read through their text."""
-    rows = lakehouse.read(TABLE).select(
-        *[
-            n
-            for n in TABLE.column_names
-            if n not in ("threshold", "severity_map", "effective_start_ts", "effective_end_ts")
-        ],
-        F.col("threshold").cast("string").alias("threshold"),
-        F.col("severity_map").cast("map<string,string>").alias("severity_map"),
-        F.unix_micros("effective_start_ts").alias("effective_start_ts"),
-        F.unix_micros("effective_end_ts").alias("effective_end_ts"),
-    )
-    return [parse_rule(row.asDict()) for row in rows.collect()]
-
-
-def load_rules(lakehouse: Lakehouse, *, mode: RuleLoadMode, seed_path: str | Path) -> RuleBook:
-    """The rules in force now.
-
-    ``strict`` reads the table or fails. ``fallback`` may use the seed, only when the table is missing or cannot
-    be read; wrong content fails in either mode (spec section 8).
-    """
-    try:
-        if not lakehouse.exists(TABLE):
-            raise RulesError(
-                "the rule table does not exist", table=TABLE.full_name, action="run sync_dim_rule_scd2"
-            )
-        lakehouse.validate(TABLE)
-        return RuleBook.of(load_table(lakehouse), source="table", mode=mode)
-    except Exception as error:
-        is_content = isinstance(error, LedgerError) and lakehouse.exists(TABLE)
-        if mode == "strict" or is_content:
-            raise
-        logger.warning("rule table %s cannot be read, falling back to the seed: %s", TABLE.full_name, error)
-        return RuleBook.of(load_seed(seed_path), source="seed", mode=mode)
-
-
-def _malformed(name: str, problem: str) -> RulesError:
+def malformed(name: str, problem: str) -> RulesError:
     return RulesError(f"rule {name}: {problem}", table=TABLE.full_name, key=name, action="correct the entry")
-
-
-def _number(name: str, field: str, value: Any) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        raise _malformed(name, f"{field} must be a number")
-    try:
-        number = Decimal(repr(float(str(value))))  # the text of the double that the table holds
-    except (ValueError, InvalidOperation):
-        raise _malformed(name, f"{field} must be a number, got {value!r}") from None
-    if not number.is_finite():
-        raise _malformed(name, f"{field} must be finite")
-    return number
-
-
-def _level(name: str, level: str, value: Any) -> Decimal:
-    number = _number(name, f"severity_map.{level}", value)
-    if number is None:
-        raise _malformed(name, f"severity_map.{level} must be a number")
-    return number
-
-
-def _required_instant(name: str, value: Any) -> datetime:
-    instant = _instant(name, "effective_start_ts", value)
-    if instant is None:
-        raise _malformed(name, "effective_start_ts is missing")
-    return instant
-
-
-def _instant(name: str, field: str, value: Any) -> datetime | None:
-    """ISO-8601 text (seed) or microseconds since the epoch (table) as a UTC instant."""
-    if value is None:
-        return None
-    if isinstance(value, int):
-        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
-    try:
-        instant = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise _malformed(name, f"{field} is not an ISO-8601 time: {value!r}") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -14,7 +14,8 @@ from ledger.bronze.ingest import Ingested, ingest_day
 from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.rules import RuleBook, RuleLoadMode, load_rules
+from ledger.rule_loading import load_rules
+from ledger.rules import RuleBook, RuleLoadMode
 from ledger.side_by_side import side_by_side
 from ledger.state import Attempt, PipelineName, record_failure
 from ledger.tables import BRONZE

@@ -11,7 +11,8 @@ from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
-from ledger.rules import Rule, RuleBook, check_consistent, load_seed, load_table
+from ledger.rule_loading import load_seed, load_table
+from ledger.rules import Rule, RuleBook, check_consistent
 from ledger.tables import ALL
 
 _VERSION_FIELDS = (

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ledger.errors import RulesError
-from ledger.rules import LISTS, REQUIRED, RuleBook, load_seed, parse_rule
+from ledger.rule_loading import load_seed, parse_rule
+from ledger.rules import LISTS, REQUIRED, RuleBook
 from tests.ledger.rule_entries import SEED_PATH, entry, shipped
 
 DQ, DRIFT, RATE, TYPES = "freshness_sec", "drift_abs", "bad_records_rate", "entry_type_allowed"

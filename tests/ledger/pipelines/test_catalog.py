@@ -14,7 +14,7 @@ from ledger.errors import ContractError, RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.pipelines.catalog import bootstrap, sync_rules
-from ledger.rules import load_table
+from ledger.rule_loading import load_table
 from ledger.silver import products
 from ledger.tables import ALL
 from tests.ledger.rule_entries import Entry, entry, shipped, write_seed

@@ -14,7 +14,7 @@ from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.catalog import sync_rules
-from ledger.rules import load_rules, load_seed, load_table
+from ledger.rule_loading import load_rules, load_seed, load_table
 from tests.ledger.rule_entries import SEED_PATH, entry, shipped, write_seed
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
