@@ -69,4 +69,4 @@ class TransientError(LedgerError):
 
 
 class CommitConflictError(TransientError):
-    """Another writer kept committing to the same table for longer than the bounded retry allows."""
+    """Another writer changed the same rows, or kept committing for longer than the bounded retry allows."""

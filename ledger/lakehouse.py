@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.delta_tables import DeltaTables, quoted
-from ledger.errors import ContractError
+from ledger.errors import CommitConflictError, ContractError
 from ledger.merge import Change, Scope, merge_statement
 from ledger.merge_plan import MergePlan, all_new, compare
 from ledger.row_checks import check_rows
@@ -148,11 +148,19 @@ class Lakehouse(DeltaTables):
         *,
         scope: Scope,
         differ: Sequence[str] | None = None,
+        update_when: str = "true",
         delete_when: str | None = None,
     ) -> WriteResult:
         """Make the stored rows of ``scope`` agree with ``source``: :meth:`plan_merge`, then :meth:`commit_merge`."""
         return self.commit_merge(
-            self.plan_merge(table, source, scope=scope, differ=differ, delete_when=delete_when)
+            self.plan_merge(
+                table,
+                source,
+                scope=scope,
+                differ=differ,
+                update_when=update_when,
+                delete_when=delete_when,
+            )
         )
 
     def plan_merge(
@@ -201,7 +209,7 @@ class Lakehouse(DeltaTables):
         expected = (plan.inserted, plan.updated + plan.touched, plan.deleted)
         if not any(commit.merged == expected for commit in commits):
             found = [commit.merged for commit in commits]
-            raise ContractError(
+            raise CommitConflictError(
                 f"a merge was to insert, update and delete {expected} rows, the log has {found}",
                 table=table.full_name,
                 action="another writer changed the same rows: run the same command again",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Literal
 
 from pyspark.sql import functions as F
 
-from ledger.errors import ReadinessError
+from ledger.errors import CommitConflictError, ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
-from ledger.lakehouse import Lakehouse
+from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
 from ledger.silver.internal import DAY_CHANGES
 from ledger.window import Window
@@ -20,6 +20,7 @@ from ledger.window import Window
 PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
 SUCCESS, FAILURE = "success", "failure"
 _MESSAGE_CHARACTERS = 2000
+_MAX_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class PipelineState:
     last_processed_end: datetime | None = None
     last_run_id: str | None = None
     zero_window_counts: Mapping[str, int] = field(default_factory=dict)
+    updated_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def from_micros(micros: int | None) -> datetime | None:
 
 def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
     """The stored state of a pipeline."""
-    times = ("last_success_ts", "last_processed_end")
+    times = ("last_success_ts", "last_processed_end", "updated_at")
     rows = (
         lakehouse.read(pipeline_state.TABLE)
         .where(F.col("pipeline_name") == pipeline)
@@ -74,6 +76,7 @@ def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
         from_micros(row["last_processed_end"]),
         row["last_run_id"],
         json.loads(row["dq_zero_window_counts"] or "{}"),
+        from_micros(row["updated_at"]),
     )
 
 
@@ -90,24 +93,22 @@ def record_success(
     starts at or before it. ``zero_window_counts`` None leaves the stored counts alone.
     """
     _append_log(lakehouse, attempt, SUCCESS)
-    state = read_state(lakehouse, attempt.pipeline_name)
-    watermark, window = state.last_processed_end, attempt.window
-    if watermark is None or (
-        watermark < window.end and (not needs_contiguous_window or window.start <= watermark)
-    ):
-        watermark = window.end
-    counts = state.zero_window_counts if zero_window_counts is None else zero_window_counts
-    _write_state(
-        lakehouse,
-        replace(
+
+    def succeeded(state: PipelineState) -> PipelineState:
+        watermark, window = state.last_processed_end, attempt.window
+        if watermark is None or (
+            watermark < window.end and (not needs_contiguous_window or window.start <= watermark)
+        ):
+            watermark = window.end
+        return replace(
             state,
             last_success_ts=attempt.ended_at,
             last_processed_end=watermark,
             last_run_id=attempt.run_id,
-            zero_window_counts=counts,
-        ),
-        attempt.ended_at,
-    )
+            zero_window_counts=state.zero_window_counts if zero_window_counts is None else zero_window_counts,
+        )
+
+    _update_state(lakehouse, attempt, succeeded)
 
 
 def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
@@ -120,8 +121,7 @@ def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
     )
     if not stored.limit(1).collect():  # B's tasks fail side by side: one attempt is one row
         _append_log(lakehouse, attempt, FAILURE)
-    state = read_state(lakehouse, attempt.pipeline_name)
-    _write_state(lakehouse, replace(state, last_run_id=attempt.run_id), attempt.ended_at)
+    _update_state(lakehouse, attempt, lambda state: replace(state, last_run_id=attempt.run_id))
 
 
 def check_ready(lakehouse: Lakehouse, window: Window) -> None:
@@ -197,7 +197,29 @@ def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:
     lakehouse.append(pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1)
 
 
-def _write_state(lakehouse: Lakehouse, state: PipelineState, now: datetime) -> None:
+def _update_state(
+    lakehouse: Lakehouse, attempt: Attempt, change: Callable[[PipelineState], PipelineState]
+) -> None:
+    """Read, change, write back only what nobody else changed meanwhile; else once more from what now stands."""
+    for _ in range(_MAX_TRIES):
+        stored = read_state(lakehouse, attempt.pipeline_name)
+        wanted = replace(change(stored), updated_at=attempt.ended_at)
+        if wanted == stored and wanted.updated_at == stored.updated_at:
+            return
+        is_as_read = (
+            f"unix_micros(t.updated_at) = {_micros(stored.updated_at)}" if stored.updated_at else "false"
+        )
+        try:
+            if _merge_state(lakehouse, wanted, is_as_read).written:
+                return
+        except CommitConflictError:
+            continue
+    raise CommitConflictError(
+        "the pipeline's state kept changing", table=pipeline_state.TABLE.full_name, key=attempt.pipeline_name
+    )
+
+
+def _merge_state(lakehouse: Lakehouse, state: PipelineState, update_when: str) -> WriteResult:
     counts = json.dumps(dict(state.zero_window_counts), sort_keys=True) if state.zero_window_counts else None
     row = {
         "pipeline_name": state.pipeline_name,
@@ -205,9 +227,10 @@ def _write_state(lakehouse: Lakehouse, state: PipelineState, now: datetime) -> N
         "last_processed_end": state.last_processed_end,
         "last_run_id": state.last_run_id,
         "dq_zero_window_counts": counts,
-        "updated_at": now,
+        "updated_at": state.updated_at,
     }
-    lakehouse.merge(pipeline_state.TABLE, lakehouse.rows(pipeline_state.TABLE, [row]), scope=Scope())
+    rows = lakehouse.rows(pipeline_state.TABLE, [row])
+    return lakehouse.merge(pipeline_state.TABLE, rows, scope=Scope(), update_when=update_when)
 
 
 def _micros(instant: datetime) -> int:

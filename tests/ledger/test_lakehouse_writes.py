@@ -286,7 +286,7 @@ def test_a_plan_that_another_writer_overtook_is_refused(lakehouse: Lakehouse) ->
     mine = items(lakehouse, ("a", DAY, Decimal("1.00"), None, "r1"))
     plan = lakehouse.plan_merge(ITEMS, mine, scope=Scope.of([DAY]))
     lakehouse.merge(ITEMS, items(lakehouse, ("a", DAY, Decimal("2.00"), None, "r2")), scope=Scope.of([DAY]))
-    with pytest.raises(ContractError, match="another writer changed the same rows"):
+    with pytest.raises(CommitConflictError, match="another writer changed the same rows"):
         lakehouse.commit_merge(plan)
     assert len(stored(lakehouse, ITEMS)) == 1
 
