@@ -64,7 +64,7 @@ class DeltaTables:
         name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
         location = "" if self._catalog else f" LOCATION '{quoted(self.path(table))}'"
         if not self._catalog:  # a name of this session only; the table itself is its path
-            self.spark.sql(f"DROP TABLE IF EXISTS {name}").collect()
+            self.spark.sql(f"DROP TABLE IF EXISTS {name}")
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
             f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"

@@ -24,17 +24,19 @@ def check_rows(table: Table, df: DataFrame, *, keyed: bool) -> None:
     shown = table.key or table.required
     if not shown:
         return
-    suspects = df.select(*shown, F.expr(is_incomplete).alias("_incomplete"))
+    # A number, not a boolean: the embedded engine takes the maximum of booleans row by row.
+    incomplete = F.when(F.expr(is_incomplete), 1).otherwise(0).alias("_incomplete")
+    suspects = df.select(*shown, incomplete)
     if keyed and table.key:
         suspects = suspects.groupBy(*shown).agg(
             F.count(F.lit(1)).alias("_rows"), F.max("_incomplete").alias("_incomplete")
         )
-        offenders = suspects.where("_rows > 1 OR _incomplete").limit(_SHOWN_OFFENDERS).collect()
+        offenders = suspects.where("_rows > 1 OR _incomplete = 1").limit(_SHOWN_OFFENDERS).collect()
     else:
-        offenders = suspects.where("_incomplete").limit(_SHOWN_OFFENDERS).collect()
+        offenders = suspects.where("_incomplete = 1").limit(_SHOWN_OFFENDERS).collect()
     if any(row["_incomplete"] for row in offenders):
-        incomplete = df.where(is_incomplete).limit(_SHOWN_OFFENDERS).collect()
-        _refuse(table, "a null in a required column", table.required, incomplete)
+        rows = df.where(is_incomplete).limit(_SHOWN_OFFENDERS).collect()
+        _refuse(table, "a null in a required column", table.required, rows)
     _refuse(table, "several rows for one key", table.key, offenders)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ledger.contract import Table
 from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
 from ledger.rule_loading import load_seed, load_table
 from ledger.rules import Rule, RuleBook, check_consistent
+from ledger.side_by_side import side_by_side
 from ledger.tables import ALL
 
 _VERSION_FIELDS = (
@@ -28,13 +31,15 @@ _VERSION_FIELDS = (
 
 def bootstrap(lakehouse: Lakehouse) -> list[str]:
     """Create every missing table and validate every existing one; the names of those created. Loads no data."""
-    created = []
-    for table in ALL:
-        if lakehouse.create(table):
-            created.append(table.full_name)
-        else:
+
+    def create_or_validate(table: Table) -> bool:
+        is_created = lakehouse.create(table)
+        if not is_created:
             lakehouse.validate(table)
-    return created
+        return is_created
+
+    created = side_by_side([partial(create_or_validate, table) for table in ALL])
+    return [table.full_name for table, is_created in zip(ALL, created, strict=True) if is_created]
 
 
 def sync_rules(lakehouse: Lakehouse, seed_path: str | Path, *, now: datetime) -> WriteResult:
