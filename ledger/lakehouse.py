@@ -21,7 +21,7 @@ from ledger.delta_log import retry_conflicts
 from ledger.delta_tables import DeltaTables, quoted
 from ledger.errors import CommitConflictError, ContractError
 from ledger.merge import Change, Scope, merge_statement
-from ledger.merge_plan import MergePlan, all_new, compare
+from ledger.merge_plan import MergePlan, all_new, compare, same_keys
 from ledger.row_checks import check_rows
 from ledger.stages import Stages, sweep
 
@@ -185,7 +185,8 @@ class Lakehouse(DeltaTables):
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
         change = Change(update_when, columns, tuple(touch), delete_when)
         stored = self.read(table, scope)
-        if not stored.limit(1).collect():
+        known = stored if delete_when else same_keys(table, stored, source)
+        if not known.limit(1).collect():
             return all_new(table, source, scope, change)
         return compare(table, source, stored, scope, change, self.stage)
 

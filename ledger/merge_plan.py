@@ -65,8 +65,15 @@ class MergePlan:
         return sum(row["count"] for row in self.counts if holds(row))
 
 
+def same_keys(table: Table, stored: DataFrame, source: DataFrame) -> DataFrame:
+    """The stored keys that the source has too: on an ordinary day none, and no other column is read to know it."""
+    keys = list(table.key)
+    t, s = stored.select(*keys).alias("t"), source.select(*keys).alias("s")
+    return t.join(s, [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in keys], "left_semi")
+
+
 def all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> MergePlan:
-    """The plan for a scope that stores nothing: no join has to find out that every row is new."""
+    """The plan when no key of the source is stored: every row is inserted."""
     part = [F.col(table.partition_by).alias("_new_part")] if table.partition_by else []
     counts = source.groupBy(*part).count() if part else source.agg(F.count(F.lit(1)).alias("count"))
     rows = [

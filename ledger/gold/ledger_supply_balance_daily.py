@@ -50,8 +50,9 @@ def issued_flow_per_day(entries: DataFrame) -> DataFrame:
 
 def last_snapshots(snapshots: DataFrame) -> DataFrame:
     """(user_id, snapshot_ts, balance_total): every user's last snapshot of the day and its lookback."""
-    last = F.max(F.struct("snapshot_ts", "balance_total")).alias("last")
-    return snapshots.groupBy("user_id").agg(last).select("user_id", "last.snapshot_ts", "last.balance_total")
+    latest = snapshots.groupBy("user_id").agg(F.max("snapshot_ts").alias("snapshot_ts"))
+    balances = snapshots.select("user_id", "snapshot_ts", "balance_total")
+    return balances.join(latest, ["user_id", "snapshot_ts"], "left_semi")
 
 
 def wallet_total(last: DataFrame, entries: DataFrame) -> DataFrame:

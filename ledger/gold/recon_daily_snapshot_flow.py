@@ -41,20 +41,21 @@ def snapshot_pairs(snapshots: DataFrame, day: date) -> DataFrame:
 
     ``snapshots``: the day and its lookback. Without an earlier snapshot the day's first one opens.
     """
-    snapshot = F.struct("snapshot_ts", "balance_total")
-    in_day = F.col("snapshot_date_kst") == lit_date(day)
-    per_user = snapshots.groupBy("user_id").agg(
-        F.max(F.when(in_day, snapshot)).alias("closing"),
-        F.min(F.when(in_day, snapshot)).alias("first"),
-        F.max(F.when(~in_day, snapshot)).alias("before"),
+    in_day, taken = F.col("snapshot_date_kst") == lit_date(day), F.col("snapshot_ts")
+    opening = F.coalesce(F.max(F.when(~in_day, taken)), F.min(F.when(in_day, taken)))
+    instants = (
+        snapshots.groupBy("user_id")
+        .agg(opening.alias("opening_ts"), F.max(F.when(in_day, taken)).alias("closing_ts"))
+        .where(F.col("closing_ts").isNotNull())
     )
-    opening = F.coalesce("before", "first")
-    return per_user.where(F.col("closing").isNotNull()).select(
-        "user_id",
-        opening["snapshot_ts"].alias("opening_ts"),
-        F.col("closing.snapshot_ts").alias("closing_ts"),
-        (F.col("closing.balance_total") - opening["balance_total"]).cast(MONEY).alias("delta_balance_total"),
-    )
+    # A join on the key brings the balances: the maximum of a struct would cost ten times as much (Sail).
+    for name in ("opening", "closing"):
+        balances = snapshots.select(
+            "user_id", taken.alias(f"{name}_ts"), F.col("balance_total").alias(f"_{name}")
+        )
+        instants = instants.join(balances, ["user_id", f"{name}_ts"])
+    delta = (F.col("_closing") - F.col("_opening")).cast(MONEY)
+    return instants.select("user_id", "opening_ts", "closing_ts", delta.alias("delta_balance_total"))
 
 
 def reconcile(
