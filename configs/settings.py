@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from configs.databricks import CatalogName, DatabricksSettings
 from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
@@ -27,7 +28,7 @@ class LakehouseSettings(_Section):
 
     warehouse: str = Field(min_length=1)
     landing: str = Field(min_length=1)
-    catalog: str | None = None
+    catalog: CatalogName | None = None
 
 
 class SparkSettings(_Section):
@@ -83,11 +84,17 @@ class Settings(_Section):
     rules: RuleSettings
     analytics: AnalyticsSettings
     retention: RetentionSettings
+    databricks: DatabricksSettings
 
     @property
     def is_prod(self) -> bool:
         """A production context: by environment or by the production catalog (spec section 8)."""
         return self.environment == "prod" or self.lakehouse.catalog == self.rules.prod_catalog
+
+    @property
+    def has_local_tables(self) -> bool:
+        """Whether this process can read the tables itself; on Databricks only a step on a cluster can."""
+        return self.spark.engine != "databricks"
 
     def resolved(self, path: str) -> str:
         """A path of the settings, relative ones against the repository; URIs and volumes as they are."""

@@ -7,25 +7,19 @@ import os
 import threading
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
 from ledger.errors import SettingsError
+from resources.spark_jvm import jvm_conf
+
+if TYPE_CHECKING:
+    from dagster_pyspark import LazyPySparkResource
 
 _LOCK = threading.Lock()
 _SESSION_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
-_DELTA_CONF = {
-    "spark.jars.packages": "io.delta:delta-spark_2.13:4.4.0",
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.shuffle.partitions": "4",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
 
 
 def spark_session(settings: SparkSettings) -> SparkSession:
@@ -35,25 +29,36 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     with _LOCK:
         os.environ["TZ"] = "UTC"
         time.tzset()
-        session = _resource(
-            settings.engine, settings.master, tuple(sorted(settings.conf.items())), settings.memory_mb
-        )
-        spark: SparkSession = session.spark_session
+        conf = tuple(sorted(settings.conf.items()))
+        spark: SparkSession
+        if settings.engine == "databricks":
+            spark = _cluster_session(conf)
+        else:
+            spark = _resource(settings.engine, settings.master, conf, settings.memory_mb).spark_session
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark
+
+
+def _cluster_session(conf: tuple[tuple[str, str], ...]) -> SparkSession:
+    """The cluster's own session. dagster-pyspark is not installed there: it would bring another pyspark along."""
+    builder: Any = SparkSession.builder
+    for key, value in conf:
+        builder = builder.config(key, value)
+    session: SparkSession = builder.getOrCreate()
+    return session
 
 
 @cache
 def _resource(
     engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int
 ) -> LazyPySparkResource:
+    from dagster_pyspark import LazyPySparkResource
+
     if engine == "sail":
         return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
     if engine == "spark":
-        return LazyPySparkResource(spark_config={"spark.master": master, **_DELTA_CONF, **dict(conf)})
-    if engine == "databricks":
-        return LazyPySparkResource(spark_config=dict(conf))
+        return LazyPySparkResource(spark_config=jvm_conf(master, memory_mb, dict(conf)))
     raise SettingsError(f"spark.engine {engine!r} is unknown")
 
 
