@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_spec
-from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
+from assets.execution import each_window, running, table_results
+from assets.limits import RETRY_POLICY
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.gold import fact_payment_anonymized, pipeline_state
@@ -30,7 +31,8 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
             for table, writer in WRITES.items()
         ],
         retry_policy=RETRY_POLICY,
-        op_tags={**OP_TAGS, **NEEDS_SALT},
+        pool="pipeline_c",
+        op_tags=NEEDS_SALT,
     )
     def analytics(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource

@@ -9,7 +9,8 @@ import dagster as dg
 from pyspark.sql import functions as F
 
 from assets.catalog import asset_key, asset_spec, column_schema
-from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
+from assets.execution import failing_at_once, sample
+from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
@@ -41,7 +42,7 @@ def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         ],
         can_subset=True,
         retry_policy=RETRY_POLICY,
-        op_tags=OP_TAGS,
+        pool="bronze_ingest",
     )
     def ingest(
         context: dg.AssetExecutionContext, ledger: LedgerResource

@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_key, asset_spec
-from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
+from assets.execution import each_window, running, table_results
+from assets.limits import RETRY_POLICY
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.contract import Table
@@ -59,7 +60,7 @@ def _task(
             for table, writer in writes.items()
         ],
         retry_policy=RETRY_POLICY,
-        op_tags=OP_TAGS,
+        pool="pipeline_b",
     )
     def task(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource

@@ -10,6 +10,7 @@ import dagster as dg
 from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
+from assets.limits import attempt_deadline
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
@@ -18,12 +19,9 @@ from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.side_by_side import side_by_side
 from ledger.window import Window
-from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve
+from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve, tick_of
 from resources.ledger import RUN_STARTED_TAG, LedgerResource
 
-# Faults that may pass: twice more, five minutes apart (spec section 3).
-RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=300)
-OP_TAGS = {"dagster/max_runtime": "3600"}
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 10
@@ -33,7 +31,8 @@ _SAMPLE_COLUMNS = 10
 def failing_at_once() -> Iterator[None]:
     """A fault that cannot pass by itself fails the step without a retry; one that may pass is left to the policy."""
     try:
-        yield
+        with attempt_deadline():
+            yield
     except _TRANSIENT:
         raise
     except dg.Failure:
@@ -58,7 +57,7 @@ def resolved(
     return resolve(
         pipeline,
         config,
-        now=ledger.now(),
+        now=tick_of(context.run.tags) or ledger.now(),
         default_run_id=context.run.root_run_id or context.run.run_id,
         is_prod=settings.is_prod,
         partition=date.fromisoformat(context.partition_key) if context.has_partition_key else None,

@@ -1,20 +1,24 @@
 """Pipeline A: can the inputs be trusted? (spec section 6)"""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_spec
-from assets.execution import OP_TAGS, RETRY_POLICY, each_window, log_ingested, running, table_results
+from assets.execution import each_window, log_ingested, running, table_results
+from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.gold import exception_ledger, pipeline_state
+from ledger.pipelines.attempt import Run
 from ledger.pipelines.guardrail import INPUTS, run_guardrail
 from ledger.silver import dq_status
 from ledger.state import read_state
+from ledger.window import Window
 from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters, default_guardrail_window
+from orchestration.run_config import RunParameters, default_guardrail_window, tick_of
 from resources.ledger import LedgerResource
 
 WRITES = {
@@ -36,16 +40,15 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             for table, writer in WRITES.items()
         ],
         retry_policy=RETRY_POLICY,
-        op_tags=OP_TAGS,
+        pool="pipeline_a",
     )
     def guardrail(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_a", config) as (run, what):
-            windows = what.windows
+            windows = what.windows or _since_watermark(run, tick_of(context.run.tags))
             if not windows:
-                watermark = read_state(run.lakehouse, "pipeline_a").last_processed_end
-                windows = tuple(default_guardrail_window(ledger.now(), watermark).split_by_day())
+                context.log.info("the watermark is at the tick already: nothing to evaluate")
             outcomes = each_window(
                 context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
             )
@@ -53,3 +56,11 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             yield from table_results(run, what, outcomes, WRITES)
 
     return guardrail
+
+
+def _since_watermark(run: Run, tick: datetime | None) -> tuple[Window, ...]:
+    """A's default window, cut at KST midnights. A tick's ends at the tick, and is empty when that is evaluated."""
+    watermark = read_state(run.lakehouse, "pipeline_a").last_processed_end
+    if tick and watermark and watermark >= tick:
+        return ()
+    return tuple(default_guardrail_window(tick or run.clock(), watermark).split_by_day())

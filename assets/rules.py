@@ -7,7 +7,8 @@ import dagster as dg
 from pydantic import Field
 
 from assets.catalog import asset_spec
-from assets.execution import OP_TAGS, RETRY_POLICY, failing_at_once, sample
+from assets.execution import failing_at_once, sample
+from assets.limits import RETRY_POLICY
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
 from resources.ledger import LedgerResource
@@ -23,7 +24,7 @@ class SyncParameters(dg.Config):
     name="sync_rules",
     specs=[asset_spec(dim_rule_scd2.TABLE, group="rules")],
     retry_policy=RETRY_POLICY,
-    op_tags=OP_TAGS,
+    pool="sync_dim_rule_scd2",
 )
 def dim_rule_scd2_asset(
     context: dg.AssetExecutionContext, config: SyncParameters, ledger: LedgerResource

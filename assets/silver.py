@@ -7,7 +7,8 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_key, asset_spec
-from assets.execution import OP_TAGS, RETRY_POLICY, each_window, log_ingested, running, table_results
+from assets.execution import each_window, log_ingested, running, table_results
+from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.gold import pipeline_state
 from ledger.pipelines.silver import run_silver
@@ -42,7 +43,7 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
             for table, names in _INPUTS.items()
         ],
         retry_policy=RETRY_POLICY,
-        op_tags=OP_TAGS,
+        pool="pipeline_silver",
     )
     def materialize_silver(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource

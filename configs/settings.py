@@ -72,6 +72,17 @@ class RetentionSettings(_Section):
     days: int = Field(ge=1, strict=True)
 
 
+class OrchestrationSettings(_Section):
+    """``automation``: whether schedules and sensors start running; ``catch_up_days``: how far back a missed day is found.
+
+    ``instance_storage``: where Dagster keeps runs and events; postgresql reads its address from the environment.
+    """
+
+    automation: Literal["running", "stopped"]
+    instance_storage: Literal["sqlite", "postgresql"]
+    catch_up_days: int = Field(ge=1, le=400, strict=True)
+
+
 class Settings(_Section):
     """Everything that may differ between environments."""
 
@@ -85,6 +96,7 @@ class Settings(_Section):
     analytics: AnalyticsSettings
     retention: RetentionSettings
     databricks: DatabricksSettings
+    orchestration: OrchestrationSettings
 
     @property
     def is_prod(self) -> bool:

@@ -68,5 +68,9 @@ class TransientError(LedgerError):
     """A fault that may pass by itself: network, cluster, storage."""
 
 
+class AttemptTimeoutError(TransientError):
+    """An attempt took longer than it may (spec section 3); the next one may pass."""
+
+
 class CommitConflictError(TransientError):
     """Another writer changed the same rows, or kept committing for longer than the bounded retry allows."""

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -247,6 +248,24 @@ class Lakehouse(DeltaTables):
         if expected:
             self._check_commit(table, before, expected)
         return self._report(table, WriteResult(inserted=expected))
+
+    def delete_before(self, table: Table, day: date) -> None:
+        """Delete the partitions before a KST day in one commit (retention).
+
+        Raises :class:`ContractError` when rows of them are still there afterwards.
+        """
+        scope = Scope(end=day - timedelta(days=1))
+        condition = scope.condition(str(table.partition_by))
+        statement = f"DELETE FROM {self.ref(table)} WHERE {condition}"
+        retry_conflicts(lambda: self.spark.sql(statement).collect(), table.full_name)
+        left = self.read(table, scope).count()
+        if left:
+            raise ContractError(
+                f"{left} rows before {day} are left after their deletion",
+                table=table.full_name,
+                action="run the same command again",
+            )
+        logger.info("%s: partitions before %s deleted", table.full_name, day)
 
     # -- small helpers --------------------------------------------------------------------------------------------
 

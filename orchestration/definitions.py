@@ -6,8 +6,15 @@ import dagster as dg
 
 from configs.settings import load_settings
 from orchestration.jobs import all_assets, all_jobs
+from orchestration.schedules import all_schedules
+from orchestration.sensors import all_sensors
 from resources.environments import resources
 
+_SETTINGS = load_settings()
 defs = dg.Definitions(
-    assets=all_assets(load_settings()), jobs=all_jobs(), resources=resources(load_settings())
+    assets=all_assets(_SETTINGS),
+    jobs=all_jobs(),
+    schedules=all_schedules(_SETTINGS),
+    sensors=all_sensors(_SETTINGS),
+    resources=resources(_SETTINGS),
 )

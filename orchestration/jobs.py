@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -10,12 +11,16 @@ import dagster as dg
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
+from assets.finalize import finalize_jobs
+from assets.limits import run_tags
+from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_cleanup
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from orchestration.run_config import Pipeline
 from resources.environments import run_executor
 
-PIPELINE_JOBS = {
+PIPELINE_JOBS: dict[Pipeline, str] = {
     "pipeline_a": "pipeline_a_guardrail",
     "pipeline_silver": "pipeline_silver_materialization",
     "pipeline_b": "pipeline_b_controls",
@@ -31,6 +36,7 @@ JOB_OPS = {
     "pipeline_c_analytics": ("analytics",),
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
+    RETENTION_JOB: (RETENTION_OP,),
 }
 
 
@@ -48,6 +54,17 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def all_jobs() -> list[Any]:
     """Every job."""
+    return list(_jobs())
+
+
+def jobs_named(*names: str) -> list[Any]:
+    """The jobs of these names, for whatever may request runs of them."""
+    by_name = {job.name: job for job in _jobs()}
+    return [by_name[name] for name in names]
+
+
+@cache
+def _jobs() -> tuple[Any, ...]:
     keys = {
         "pipeline_a_guardrail": _keys(guardrail.WRITES),
         "pipeline_silver_materialization": _keys(silver.WRITES),
@@ -62,10 +79,15 @@ def all_jobs() -> list[Any]:
     }
     executor = run_executor(load_settings())
     jobs = [
-        dg.define_asset_job(name, selection=selected, executor_def=executor, tags={"pipeline": name})
+        dg.define_asset_job(
+            name,
+            selection=selected,
+            executor_def=executor,
+            tags=run_tags(name, tasks=max(1, len(JOB_OPS[name]))),
+        )
         for name, selected in keys.items()
     ]
-    return [*jobs, bootstrap_catalog]
+    return (*jobs, bootstrap_catalog, bad_records_retention_cleanup, *finalize_jobs())
 
 
 def _keys(writes: Mapping[Table, tuple[str, ...]]) -> list[dg.AssetKey]:

@@ -16,6 +16,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import ROOT, Settings, load_settings
 from ledger.errors import ParameterError
 from ledger.gold import dim_rule_scd2
@@ -28,13 +29,19 @@ from resources.environments import ledger_of
 from resources.ledger import LedgerResource
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
+INSTANCE_FILES = {"sqlite": "dagster.yaml", "postgresql": "dagster.prod.yaml"}
 _NO_CAPTURE = {
     "compute_logs": {
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
     }
 }
-_JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}  # type: ignore[misc]
+_JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
+_PARAMETERS = {
+    "bronze_ingest": ("date_kst_start", "date_kst_end"),
+    "sync_dim_rule_scd2": ("seed_path",),
+    RETENTION_JOB: ("retention_days", "dry_run"),
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ def dagster_instance() -> dg.DagsterInstance:
         os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
+        shutil.copy(
+            ROOT / INSTANCE_FILES[load_settings().orchestration.instance_storage], home / "dagster.yaml"
+        )
     # The operator reads this process's own output. Capturing it again starts two processes for every step.
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
 
@@ -84,10 +93,10 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
     given = {name: value for name, value in parameters.items() if value.strip()}
     if job in _JOB_PIPELINES:
         return _plan_pipeline(job, _JOB_PIPELINES[job], given, partition, settings)
-    allowed = {"bronze_ingest": ("date_kst_start", "date_kst_end"), "sync_dim_rule_scd2": ("seed_path",)}.get(
-        job, ()
-    )
-    _refuse_unknown(job, given, allowed)
+    _refuse_unknown(job, given, _PARAMETERS.get(job, ()))
+    if job == RETENTION_JOB:
+        retention_days(given.get("retention_days", ""), settings.retention.days)
+        is_dry_run(given.get("dry_run", ""))
     if job != "bronze_ingest":
         if partition:
             raise ParameterError(f"parameter partition: {job} has no partitions")

@@ -16,6 +16,7 @@ from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
 
 Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
+TICK_TAG = "ledger/tick"  # on a scheduled run of A: the instant at which its window ends
 WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -108,6 +109,11 @@ def default_guardrail_window(now: datetime, last_processed_end: datetime | None)
     return Window(now - _DEFAULT_A_WINDOW, now)
 
 
+def tick_of(tags: Mapping[str, str]) -> datetime | None:
+    """The instant at which the run's scheduled window ends, for a run that A's schedule asked for."""
+    return datetime.fromisoformat(tags[TICK_TAG]) if TICK_TAG in tags else None
+
+
 def _run_mode(parameters: RunParameters, given: set[str], partition: date | None) -> str:
     """Blank: days, or a partition with nothing else, mean a backfill; anything else is incremental."""
     mode = parameters.run_mode
@@ -157,10 +163,10 @@ def _incremental_window(
                 "end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}"
             )
         return window
+    if pipeline == "pipeline_a" and partition in (None, kst_day(now - _INSTANT)):
+        return None
     if partition:
         raise _refused("run_mode", f"incremental needs start_ts and end_ts for the partition {partition}")
-    if pipeline == "pipeline_a":
-        return None
     return Window.of_day(kst_day(now) - timedelta(days=1))
 
 

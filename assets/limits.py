@@ -1,0 +1,56 @@
+"""Retries, timeouts and concurrency of every operation (spec section 3)."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import dagster as dg
+
+from ledger.errors import AttemptTimeoutError
+
+RETRIES = 2
+RETRY_DELAY_SEC = 300
+ATTEMPT_TIMEOUT_SEC = 3600
+# Faults that may pass: twice more, five minutes apart.
+RETRY_POLICY = dg.RetryPolicy(max_retries=RETRIES, delay=RETRY_DELAY_SEC)
+_STARTUP_SEC = 300
+
+
+def run_limit_sec(tasks: int) -> int:
+    """How long a run of so many tasks, one after the other, may last: every attempt, every pause, and its start.
+
+    ``dagster/max_runtime`` covers a whole run with its retries, so it is the net below :func:`attempt_deadline`.
+    """
+    return _STARTUP_SEC + tasks * ((RETRIES + 1) * ATTEMPT_TIMEOUT_SEC + RETRIES * RETRY_DELAY_SEC)
+
+
+def run_tags(job: str, *, tasks: int = 1) -> dict[str, str]:
+    """The tags of a job's runs: the queue lets one run per ``pipeline`` pass, monitoring ends a run at its limit."""
+    return {"pipeline": job, "dagster/max_runtime": str(run_limit_sec(tasks))}
+
+
+@contextmanager
+def attempt_deadline(seconds: int = ATTEMPT_TIMEOUT_SEC) -> Iterator[None]:
+    """End the block after ``seconds`` with :class:`AttemptTimeoutError`, which is retried like other passing faults.
+
+    An alarm can interrupt the main thread only; elsewhere the run's own limit, or the cluster's, has to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise AttemptTimeoutError(
+            f"the attempt took longer than {seconds} s",
+            action="look at what it waited for; the next attempt starts by itself",
+        )
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

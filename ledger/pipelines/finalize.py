@@ -1,0 +1,44 @@
+"""The failure of an attempt whose process could not record it: killed, timed out, cancelled (spec section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pyspark.sql import functions as F
+
+from ledger.gold import pipeline_run_log
+from ledger.lakehouse import Lakehouse
+from ledger.merge import Scope
+from ledger.state import SUCCESS, Attempt, PipelineName, record_failure
+from ledger.window import Window, lit_ts
+
+
+def finalize_failure(
+    lakehouse: Lakehouse,
+    pipeline: PipelineName,
+    windows: Sequence[Window],
+    *,
+    run_id: str,
+    started_at: datetime,
+    now: datetime,
+    message: str,
+) -> Window | None:
+    """Record the failure of the attempt that began at ``started_at``, unless it recorded itself; the window if so.
+
+    ``windows`` are the days that the run was to do, ascending. It stops at the first that fails, so the failed one
+    is the first without a success of this run. One attempt is one row, however often this is called.
+    """
+    days = [window.date_kst for window in windows]
+    log = lakehouse.read(pipeline_run_log.TABLE, Scope.of(days)).where(
+        (F.col("pipeline_name") == pipeline) & (F.col("run_id") == run_id)
+    )
+    since = log.where(F.col("ended_at") >= lit_ts(started_at))
+    recorded = {(row["date_kst"], row["status"]) for row in since.select("date_kst", "status").collect()}
+    done = {day for day, status in recorded if status == SUCCESS}
+    failed = next((window for window in windows if window.date_kst not in done), None)
+    if failed is None or any(status != SUCCESS for _, status in recorded):
+        return None
+    attempt = Attempt(pipeline, run_id, failed, started_at, now, message=message)
+    record_failure(lakehouse, attempt)
+    return failed

@@ -1,0 +1,103 @@
+"""What the Dagster instance knows of the pipelines' runs.
+
+Schedules and sensors decide by runs and materializations alone: these are at hand on every engine, while the tables
+of a catalog cannot be read from the host (docs/decisions.md, D-061).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, timedelta
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.run_config import Pipeline
+
+REASON_TAG = "ledger/reason"  # why a sensor or schedule asked for a run
+_ASSET_JOB = "__ASSET_JOB"  # the runs of assets that are materialized from the asset graph
+
+
+def state_key(pipeline: Pipeline) -> dg.AssetKey:
+    """The asset that a run of the pipeline materializes last, on success only."""
+    return dg.AssetKey(["gold", "pipeline_state", pipeline])
+
+
+def pipelines_of(run: dg.DagsterRun) -> list[Pipeline]:
+    """The pipelines that a run executes: its job's, or those of the assets that it was asked for."""
+    for pipeline, job in PIPELINE_JOBS.items():
+        if run.job_name == job:
+            return [pipeline]
+    if run.job_name != _ASSET_JOB:
+        return []
+    chosen = run.asset_selection or set()
+    return [pipeline for pipeline in PIPELINE_JOBS if state_key(pipeline) in chosen]
+
+
+def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRecord | None:
+    """The pipeline's oldest run that is queued or in progress, however it was launched."""
+    found = [
+        record
+        for job in (PIPELINE_JOBS[pipeline], _ASSET_JOB)
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES))
+        if pipeline in pipelines_of(record.dagster_run)
+    ]
+    return min(found, key=lambda record: record.create_timestamp, default=None)
+
+
+def newest_runs(
+    instance: dg.DagsterInstance, pipeline: Pipeline, days: Iterable[date]
+) -> dict[date, dg.RunRecord]:
+    """The newest run of each of the days, where there is one."""
+    wanted = [day.isoformat() for day in days]
+    newest: dict[date, dg.RunRecord] = {}
+    if not wanted:
+        return newest
+    for job in (PIPELINE_JOBS[pipeline], _ASSET_JOB):
+        for record in instance.get_run_records(
+            dg.RunsFilter(job_name=job, tags={PARTITION_NAME_TAG: wanted})
+        ):
+            if pipeline not in pipelines_of(record.dagster_run):
+                continue
+            day = date.fromisoformat(record.dagster_run.tags[PARTITION_NAME_TAG])
+            if day not in newest or newest[day].storage_id < record.storage_id:
+                newest[day] = record
+    return newest
+
+
+def succeeded_days(instance: dg.DagsterInstance, pipeline: Pipeline) -> set[date]:
+    """The days on which the pipeline ever succeeded."""
+    return {date.fromisoformat(key) for key in instance.get_materialized_partitions(state_key(pipeline))}
+
+
+def missed_days(
+    instance: dg.DagsterInstance, pipeline: Pipeline, newest: date, *, within_days: int
+) -> list[date]:
+    """Days up to ``newest`` that nobody ran, ascending: those after the first day that was ever run, none before it.
+
+    A day that failed was run; it waits for an operator or a repair. Looks ``within_days`` back.
+    """
+    days = [newest - timedelta(days=n) for n in range(within_days)][::-1]
+    ran = {*newest_runs(instance, pipeline, days), *succeeded_days(instance, pipeline)}
+    if not ran:
+        return [newest]
+    first = min(ran)
+    return [day for day in days if day > first and day not in ran]
+
+
+def is_unfinished(record: dg.RunRecord | None) -> bool:
+    """Whether the run is queued or in progress."""
+    return record is not None and record.dagster_run.status in NOT_FINISHED_STATUSES
+
+
+def describe(record: dg.RunRecord) -> str:
+    """A run as an operator names it: the first characters of its id, its state and since when."""
+    since = record.create_timestamp.astimezone(UTC)
+    return f"run {record.dagster_run.run_id[:8]} ({record.dagster_run.status.value.lower()}, {since:%Y-%m-%d %H:%MZ})"
+
+
+def operations(pipeline: Pipeline, planned: Collection[str]) -> list[str]:
+    """The pipeline's operations among those that a run was to execute."""
+    return [op for op in JOB_OPS[PIPELINE_JOBS[pipeline]] if op in planned]

@@ -1,0 +1,189 @@
+"""When the pipelines run: the runbook's cadence, in KST (spec section 3).
+
+After an outage the scheduler offers up to five missed ticks of a partitioned job. Only the newest tick acts: A's run
+starts at its watermark, and the daily ones ask for every day that nobody ran. So nothing depends on how many ticks
+the scheduler still knows (docs/decisions.md, D-062).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from assets.retention import RETENTION_JOB
+from configs.settings import Settings
+from ledger.window import Window, kst_day
+from orchestration.jobs import PIPELINE_JOBS
+from orchestration.partitions import TIMEZONE
+from orchestration.run_config import TICK_TAG, Pipeline
+from orchestration.runs import (
+    REASON_TAG,
+    describe,
+    is_unfinished,
+    missed_days,
+    newest_runs,
+    succeeded_days,
+    unfinished_run,
+)
+from resources.ledger import LedgerResource
+
+GUARDRAIL_INTERVAL = timedelta(minutes=10)
+_DAY = timedelta(days=1)
+# Minutes after KST midnight, and the cron expression of them.
+DAILY: dict[Pipeline, tuple[timedelta, str]] = {
+    "pipeline_silver": (timedelta(minutes=0), "0 0 * * *"),
+    "pipeline_b": (timedelta(minutes=20), "20 0 * * *"),
+    "pipeline_c": (timedelta(minutes=35), "35 0 * * *"),
+}
+# A tick that is evaluated this much later than it was due comes after an outage.
+_LATE = timedelta(minutes=5)
+_INSTANT = timedelta(microseconds=1)
+
+
+def all_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Every schedule; running or stopped as the settings say."""
+    status = (
+        dg.DefaultScheduleStatus.RUNNING
+        if settings.orchestration.automation == "running"
+        else dg.DefaultScheduleStatus.STOPPED
+    )
+    daily = [
+        _daily(pipeline, cron, settings.orchestration.catch_up_days, status)
+        for pipeline, (_, cron) in DAILY.items()
+    ]
+    return [_guardrail(status), *daily, _retention(status)]
+
+
+def due_at(pipeline: Pipeline, day: date) -> datetime:
+    """The instant at which the schedule runs a KST day: early on the next one."""
+    return Window.of_day(day).end + DAILY[pipeline][0]
+
+
+def guardrail_request(
+    instance: dg.DagsterInstance, tick: datetime, now: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """A's run for one tick: from its watermark to the tick, in the partition of the window's last instant."""
+    if tick + GUARDRAIL_INTERVAL <= now:
+        return dg.SkipReason(f"missed at {tick:%H:%M}Z: the newest tick's run starts at the watermark")
+    running = unfinished_run(instance, "pipeline_a")
+    if running:
+        return dg.SkipReason(f"{describe(running)} is still at work; the next tick starts at the watermark")
+    return dg.RunRequest(
+        run_key=f"tick:{tick.isoformat()}",
+        partition_key=kst_day(tick - _INSTANT).isoformat(),
+        run_config={"ops": {"guardrail": {"config": {"run_mode": "incremental"}}}},
+        tags={TICK_TAG: tick.isoformat()},
+    )
+
+
+def daily_requests(
+    instance: dg.DagsterInstance, pipeline: Pipeline, tick: datetime, now: datetime, *, catch_up_days: int
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """One run for each KST day up to yesterday that nobody ran, ascending."""
+    if tick + _DAY <= now:
+        return dg.SkipReason(f"missed on {kst_day(tick)}: the newest tick asks for every day that nobody ran")
+    running = unfinished_run(instance, pipeline)
+    if running:
+        return dg.SkipReason(
+            f"{describe(running)} is still at work; the sensor"
+            f" {'missed_days' if pipeline == 'pipeline_silver' else 'silver_ready'} asks for the day afterwards"
+        )
+    yesterday = kst_day(tick) - _DAY
+    days = missed_days(instance, pipeline, yesterday, within_days=catch_up_days)
+    if not days:
+        return dg.SkipReason(f"{yesterday} was already run")
+    if pipeline != "pipeline_silver":
+        days = _ready(instance, days, is_late=now - tick > _LATE, yesterday=yesterday)
+        if not days:
+            return dg.SkipReason(
+                f"Silver has not done {yesterday} yet: the sensor silver_ready asks for it then"
+            )
+    return [
+        request(pipeline, day, f"tick:{day}", "schedule" if day == yesterday else "missed") for day in days
+    ]
+
+
+def _ready(instance: dg.DagsterInstance, days: list[date], *, is_late: bool, yesterday: date) -> list[date]:
+    """The days that B and C can do. On time, yesterday's run fails closed if Silver is not ready: that is an alarm.
+
+    After an outage Silver's own catch-up is still under way, and a refusal would be noise.
+    """
+    silver = succeeded_days(instance, "pipeline_silver")
+    at_work = {
+        day for day, run in newest_runs(instance, "pipeline_silver", days).items() if is_unfinished(run)
+    }
+    return [
+        day for day in days if (day in silver and day not in at_work) or (day == yesterday and not is_late)
+    ]
+
+
+def request(pipeline: Pipeline, day: date, key: str, reason: str) -> dg.RunRequest:
+    """A run of one KST day. The key makes the same request, made twice, one run."""
+    return dg.RunRequest(
+        job_name=PIPELINE_JOBS[pipeline],
+        run_key=f"{pipeline}:{key}",
+        partition_key=day.isoformat(),
+        tags={REASON_TAG: reason},
+    )
+
+
+def _guardrail(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="pipeline_a_every_10_minutes",
+        job_name=PIPELINE_JOBS["pipeline_a"],
+        cron_schedule="*/10 * * * *",
+        execution_timezone=TIMEZONE,
+        default_status=status,
+        description="Guardrail from the last evaluated instant to the tick (runbook, section 2)",
+    )
+    def tick(context: dg.ScheduleEvaluationContext, ledger: LedgerResource) -> dg.RunRequest | dg.SkipReason:
+        return guardrail_request(context.instance, _instant(context), ledger.now())
+
+    return tick
+
+
+def _daily(
+    pipeline: Pipeline, cron: str, catch_up_days: int, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{pipeline}_daily",
+        job_name=PIPELINE_JOBS[pipeline],
+        cron_schedule=cron,
+        execution_timezone=TIMEZONE,
+        default_status=status,
+        description="Yesterday (KST), and every day before it that an outage left out (runbook, section 2)",
+    )
+    def tick(
+        context: dg.ScheduleEvaluationContext, ledger: LedgerResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        return daily_requests(
+            context.instance, pipeline, _instant(context), ledger.now(), catch_up_days=catch_up_days
+        )
+
+    return tick
+
+
+def _retention(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="bad_records_retention_monthly",
+        job_name=RETENTION_JOB,
+        cron_schedule="50 0 1 * *",
+        execution_timezone=TIMEZONE,
+        default_status=status,
+        description="Deletes what the retention no longer keeps, after reporting it (runbook, section 7.1)",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        running = context.instance.get_runs(
+            dg.RunsFilter(job_name=RETENTION_JOB, statuses=NOT_FINISHED_STATUSES), limit=1
+        )
+        if running:
+            return dg.SkipReason(f"run {running[0].run_id[:8]} is still at work")
+        return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
+
+    return tick
+
+
+def _instant(context: dg.ScheduleEvaluationContext) -> datetime:
+    return context.scheduled_execution_time.astimezone(UTC)

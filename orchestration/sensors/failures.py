@@ -1,0 +1,160 @@
+"""Runs that ended without their own record: the finalizer job writes the failure state (spec section 3).
+
+A compute that raises records its failure itself; one whose process was killed, timed out or was cancelled cannot.
+The sensors do not guess which it was: the finalizer looks, and records an attempt once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
+from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
+
+from assets.finalize import OP, FailedRun, finalizer_of, windows_of
+from ledger.errors import ParameterError
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
+from orchestration.run_config import TICK_TAG, Pipeline
+from orchestration.runs import REASON_TAG, operations, pipelines_of
+from resources.ledger import LedgerResource
+
+_STEP_EVENTS = {
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_RESTARTED,
+    dg.DagsterEventType.STEP_SUCCESS,
+}
+_MESSAGE_CHARACTERS = 1000
+
+
+def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
+    """One sensor for failed runs (also killed and timed out ones), one for cancelled runs."""
+
+    @dg.run_status_sensor(
+        name="pipeline_failed",
+        run_status=dg.DagsterRunStatus.FAILURE,
+        request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        default_status=status,
+        description="Records failures that a run could not record itself, once no retry is pending",
+    )
+    def failed(context: dg.RunStatusSensorContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
+        return finalizer_requests(context.instance, ledger, context.dagster_run, _why(context.dagster_event))
+
+    @dg.run_status_sensor(
+        name="pipeline_canceled",
+        run_status=dg.DagsterRunStatus.CANCELED,
+        request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        default_status=status,
+        description="Records the attempts of cancelled runs as failed",
+    )
+    def canceled(
+        context: dg.RunStatusSensorContext, ledger: LedgerResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        return finalizer_requests(context.instance, ledger, context.dagster_run, "the run was cancelled")
+
+    return [failed, canceled]
+
+
+def finalizer_requests(
+    instance: dg.DagsterInstance, ledger: LedgerResource, run: dg.DagsterRun, why: str
+) -> dg.SensorResult | dg.SkipReason:
+    """The finalizer runs that an ended run needs: one per pipeline that it left unfinished."""
+    pipelines = pipelines_of(run)
+    if not pipelines:
+        return dg.SkipReason(f"{run.job_name} is no pipeline with a state")
+    if _will_be_retried(instance, run):
+        return dg.SkipReason(f"run {run.run_id[:8]} is retried: the last attempt decides")
+    requests, left_out = [], []
+    for pipeline in pipelines:
+        started_at = attempt_started(instance, run, pipeline)
+        if started_at is None:
+            left_out.append(f"{pipeline}: no attempt was made, or all of its operations succeeded")
+            continue
+        config = _config(run, pipeline, started_at, why)
+        try:
+            windows_of(ledger, pipeline, config)
+        except ParameterError as error:
+            left_out.append(f"{pipeline}: refused, nothing was started ({error})")
+            continue
+        requests.append(_request(run, pipeline, config))
+    if requests:
+        return dg.SensorResult(run_requests=requests)
+    return dg.SkipReason(f"run {run.run_id[:8]}: " + "; ".join(left_out))
+
+
+def attempt_started(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> datetime | None:
+    """When the run's last attempt at what the pipeline left unfinished began; None when nothing is unfinished.
+
+    With several unfinished operations (B's) the first counts: a record since then is this attempt's.
+    """
+    unfinished = set(operations(pipeline, _planned(instance, run, pipeline)))
+    started: dict[str, float] = {}
+    for record in instance.all_logs(run.run_id, of_type=_STEP_EVENTS):
+        if record.step_key is None or record.dagster_event is None:
+            continue
+        if record.dagster_event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            unfinished.discard(record.step_key)
+        else:
+            started[record.step_key] = record.timestamp
+    if not unfinished:
+        return None
+    begun = [started[step] for step in unfinished if step in started]
+    if not begun:
+        stats = instance.get_run_stats(run.run_id)
+        begun = [time for time in (stats.start_time, stats.launch_time) if time is not None][:1]
+    return datetime.fromtimestamp(min(begun), UTC) if begun else None
+
+
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> list[str]:
+    if run.execution_plan_snapshot_id is None:
+        return list(JOB_OPS[PIPELINE_JOBS[pipeline]])
+    return list(instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute)
+
+
+def _will_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Dagster tags a failed run just after it stored the failure; whoever is faster asks as Dagster does."""
+    newest = instance.get_run_by_id(run.run_id) or run
+    if not instance.run_retries_enabled or newest.status != dg.DagsterRunStatus.FAILURE:
+        return False
+    tag = newest.tags.get(WILL_RETRY_TAG)
+    if tag is not None:
+        return tag == "true"
+    return bool(auto_reexecution_should_retry_run(instance, newest, None))
+
+
+def _config(run: dg.DagsterRun, pipeline: Pipeline, started_at: datetime, why: str) -> FailedRun:
+    return FailedRun(
+        dagster_run_id=run.run_id,
+        run_id=run.root_run_id or run.run_id,
+        partition=run.tags.get(PARTITION_NAME_TAG, ""),
+        tick=run.tags.get(TICK_TAG, ""),
+        started_at=started_at.isoformat(),
+        message=why[:_MESSAGE_CHARACTERS],
+        parameters=_parameters(run.run_config, pipeline),
+    )
+
+
+def _parameters(run_config: Mapping[str, Any], pipeline: Pipeline) -> dict[str, str]:
+    """What the run's operations were given; all of a job's operations are given the same."""
+    ops = run_config.get("ops") or {}
+    for name in JOB_OPS[PIPELINE_JOBS[pipeline]]:
+        if name in ops:
+            return {str(k): str(v) for k, v in (ops[name].get("config") or {}).items()}
+    return {}
+
+
+def _request(run: dg.DagsterRun, pipeline: Pipeline, config: FailedRun) -> dg.RunRequest:
+    return dg.RunRequest(
+        job_name=finalizer_of(pipeline),
+        run_key=f"finalize:{pipeline}:{run.run_id}",
+        run_config={"ops": {f"{pipeline}_{OP}": {"config": config.model_dump()}}},
+        tags={REASON_TAG: f"run {run.run_id} ended as {run.status.value.lower()}"},
+    )
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    data = event.event_specific_data
+    error = getattr(data, "error", None)
+    return str(error.message).strip() if error else (event.message or "the run failed")
