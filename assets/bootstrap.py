@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.execution import failing_at_once
+from assets.limits import run_tags
 from ledger.pipelines.catalog import bootstrap
 from resources.ledger import LedgerResource
 
@@ -17,7 +18,7 @@ def create_and_validate_tables(context: dg.OpExecutionContext, ledger: LedgerRes
     context.log.info(f"created {len(created)} tables: {', '.join(created) or 'none'}")
 
 
-@dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags={"pipeline": "bootstrap_catalog"})
+@dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags=run_tags("bootstrap_catalog"))
 def bootstrap_catalog() -> None:
     """Create and validate every table; loads no data."""
     create_and_validate_tables()

@@ -162,21 +162,23 @@ def _newest_attempts(lakehouse: Lakehouse, pipeline: PipelineName, days: list[da
     return {row["date_kst"]: row["status"] for row in newest.select("date_kst", "newest.status").collect()}
 
 
-def days_due_for_restatement(lakehouse: Lakehouse) -> list[date]:
-    """Controlled KST days, ascending, of which Silver changed the day itself or an earlier one since B ran."""
+def days_due_for_restatement(lakehouse: Lakehouse, pipeline: PipelineName = "pipeline_b") -> list[date]:
+    """Controlled KST days, ascending, of which Silver changed the day itself or an earlier one since B ran.
+
+    C depends on its day alone: for it, the days that changed themselves.
+    """
     log = lakehouse.read(pipeline_run_log.TABLE)
     controlled = (
-        log.where((F.col("pipeline_name") == "pipeline_b") & (F.col("status") == SUCCESS))
+        log.where((F.col("pipeline_name") == pipeline) & (F.col("status") == SUCCESS))
         .groupBy("date_kst")
         .agg(F.max("started_at").alias("controlled_at"))
     )
     changes = (
         lakehouse.read(DAY_CHANGES).groupBy("changed_date_kst").agg(F.max("changed_at").alias("changed_at"))
     )
-    due = controlled.join(
-        changes,
-        (F.col("changed_date_kst") <= F.col("date_kst")) & (F.col("changed_at") > F.col("controlled_at")),
-    )
+    day, changed = F.col("date_kst"), F.col("changed_date_kst")
+    depends = changed == day if pipeline == "pipeline_c" else changed <= day
+    due = controlled.join(changes, depends & (F.col("changed_at") > F.col("controlled_at")))
     return sorted(row["date_kst"] for row in due.select("date_kst").distinct().collect())
 
 

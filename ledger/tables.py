@@ -25,6 +25,7 @@ from ledger.gold import (
     pipeline_state,
     recon_daily_snapshot_flow,
 )
+from ledger.gold.internal import RESTATEMENT_LOG
 from ledger.silver import (
     bad_records,
     dq_status,
@@ -75,7 +76,7 @@ GOLD = tuple(
         dim_rule_scd2,
     )
 )
-INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW)
+INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW, RESTATEMENT_LOG)
 ALL: tuple[Table, ...] = (*BRONZE, *SILVER, *GOLD, *INTERNAL)
 
 

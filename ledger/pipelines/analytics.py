@@ -10,6 +10,7 @@ from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.pipelines.restatement import note_total, restatement_of
 from ledger.silver import order_events, order_items, products
 from ledger.state import check_ready, record_success
 from ledger.window import Window
@@ -26,6 +27,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
         if not run.skip_readiness:
             check_ready(run.lakehouse, window)
         outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
+        outcome.restated = restatement_of(run, "pipeline_c", window)
         payments = lakehouse.read(order_events.TABLE, Scope.of([day])).where(
             F.col("order_source") == order_events.PAYMENT_ORDERS
         )
@@ -38,6 +40,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
             )
         )
         outcome.rows_read = payments.count()
+        note_total(run, outcome, fact_payment_anonymized.TABLE, rows, "amount")
         outcome.wrote(
             fact_payment_anonymized.TABLE,
             lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day),

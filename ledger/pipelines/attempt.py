@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial
 from typing import Literal
 
@@ -48,6 +48,17 @@ class Run:
         return load_rules(self.lakehouse, mode=self.rule_load_mode, seed_path=self.seed_path)
 
 
+@dataclass(frozen=True)
+class Restatement:
+    """A day that was controlled before and is now run again; the rest is what Silver changed in between, as text."""
+
+    pipeline: PipelineName
+    day: date
+    caused_by_runs: str | None = None
+    caused_by_batches: str | None = None
+    changed_days: str | None = None
+
+
 @dataclass
 class Outcome:
     """What one task did to one window, for the log and for metadata. Counts are rows."""
@@ -58,6 +69,7 @@ class Outcome:
     writes: dict[str, WriteResult] = field(default_factory=dict)
     ingested: list[Ingested] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
+    restated: Restatement | None = None
 
     @property
     def rows_written(self) -> int:

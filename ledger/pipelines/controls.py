@@ -26,6 +26,7 @@ from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.pipelines.restatement import note_changes, restatement_of
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
@@ -51,6 +52,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
     with recorded_failure(run, "pipeline_b", window):
         _require_ready(run, window)
         outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
+        outcome.restated = restatement_of(run, "pipeline_b", window)
         snapshots = lakehouse.read(wallet_snapshot.TABLE, _lookback(run, day))
         pairs = lakehouse.stage(recon_daily_snapshot_flow.snapshot_pairs(snapshots, day))
         rule = run.rules["ledger/drift_abs"]
@@ -87,7 +89,7 @@ def run_supply_ops(run: Run, window: Window) -> Outcome:
     """Hold issued supply against all wallets at the day's end, and compute the day's operations tables."""
     with recorded_failure(run, "pipeline_b", window):
         _require_ready(run, window)
-        outcome = Outcome(window)
+        outcome = Outcome(window, restated=restatement_of(run, "pipeline_b", window))
         day, lookback = Scope.of([window.date_kst]), _lookback(run, window.date_kst)
         entries = run.lakehouse.read(ledger_entries.TABLE, day)
         payments = run.lakehouse.read(order_events.TABLE, lookback).where(
@@ -208,6 +210,8 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
 def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
     """Write the day's rows and remove those that the day no longer has: a rerun leaves what a first run leaves."""
     day = Scope.of([outcome.window.date_kst])
+    if table is not admin_tx_search.TABLE:  # it lists entries, it has no figures
+        note_changes(run, outcome, table, rows)
     outcome.wrote(table, run.lakehouse.merge(table, rows, scope=day, delete_when="true"))
 
 

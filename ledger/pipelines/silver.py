@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from fractions import Fraction
@@ -20,10 +21,11 @@ from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
 from ledger.silver.source_order import ORDER_COLUMNS, is_later
-from ledger.state import record_success
+from ledger.state import PipelineName, days_due_for_restatement, record_success
 from ledger.window import Window
 
 logger = logging.getLogger(__name__)
+CONTROLS: tuple[PipelineName, ...] = ("pipeline_b", "pipeline_c")
 
 
 def run_silver(run: Run, window: Window) -> Outcome:
@@ -41,6 +43,11 @@ def run_silver(run: Run, window: Window) -> Outcome:
                 _hold_gate(item, run.rules, window)
         _merge_all(run, window, evaluated, outcome)
         record_success(run.lakehouse, attempt_of(run, "pipeline_silver", window, outcome))
+    due = {
+        pipeline: [day.isoformat() for day in days_due_for_restatement(run.lakehouse, pipeline)]
+        for pipeline in CONTROLS
+    }
+    outcome.facts["due_for_restatement"] = json.dumps(due)
     return outcome
 
 

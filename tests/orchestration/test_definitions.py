@@ -18,7 +18,7 @@ import pytest
 from configs.settings import load_settings
 from ledger.tables import ALL, by_name
 from orchestration.definitions import defs
-from orchestration.jobs import all_assets, all_jobs
+from orchestration.jobs import JOB_OPS, all_assets, all_jobs
 from resources.environments import resources
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -108,7 +108,17 @@ def test_every_operation_is_bounded(definition: dg.AssetsDefinition) -> None:
     policy = definition.op.retry_policy
     assert policy is not None
     assert (policy.max_retries, policy.delay) == (RETRIES, RETRY_DELAY_SEC)
-    assert definition.op.tags["dagster/max_runtime"] == str(TIMEOUT_SEC)
+    assert definition.op.pool
+    assert "dagster/max_runtime" not in definition.op.tags, "only a run's tag is read by Dagster"
+
+
+@pytest.mark.parametrize("job", all_jobs(), ids=lambda j: j.name)
+def test_every_run_is_bounded(job: dg.JobDefinition) -> None:
+    """INV-31: one run at a time per pipeline; a run's limit has room for all attempts of its operations and pauses."""
+    assert job.tags["pipeline"] == job.name
+    operations = max(1, len(JOB_OPS.get(job.name, ())))
+    attempts = operations * ((RETRIES + 1) * TIMEOUT_SEC + RETRIES * RETRY_DELAY_SEC)
+    assert attempts < int(job.tags["dagster/max_runtime"]) < attempts + TIMEOUT_SEC
 
 
 def test_the_jobs_are_the_runbook_s() -> None:
@@ -116,7 +126,8 @@ def test_the_jobs_are_the_runbook_s() -> None:
     names = {job.name for job in all_jobs()}
     assert names >= {
         *("bronze_ingest", "pipeline_a_guardrail", "pipeline_silver_materialization", "pipeline_b_controls"),
-        *("pipeline_c_analytics", "bootstrap_catalog", "sync_dim_rule_scd2"),
+        *("pipeline_c_analytics", "bootstrap_catalog", "sync_dim_rule_scd2", "bad_records_retention_cleanup"),
+        *("pipeline_b_finalize_failure",),
     }
 
 

@@ -1,0 +1,195 @@
+"""What a control's rerun changes in a day that was controlled before, by how much, and because of which batch.
+
+Written ahead of the result that it describes, so that a crash in between can only say too much; the rerun after it
+notes the same change once. First runs of a day write nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from ledger.bronze import user_wallets_raw
+from ledger.contract import Table
+from ledger.gold import pipeline_run_log
+from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
+from ledger.lakehouse import Lakehouse
+from ledger.merge import Scope
+from ledger.money import RATE
+from ledger.pipelines.attempt import Outcome, Run
+from ledger.silver import ledger_entries, order_events, wallet_snapshot
+from ledger.silver.internal import DAY_CHANGES
+from ledger.state import SUCCESS, PipelineName, from_micros
+from ledger.text import clean
+from ledger.window import Window, lit_date, lit_ts
+
+_NAMED = 20  # batches, runs or days in one cell; more are counted
+_COUNTED = ("decimal", "bigint", "int")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What Silver changed since the day was controlled: its runs, Bronze batches and days, as text."""
+
+    runs: str | None = None
+    batches: str | None = None
+    days: str | None = None
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """A day that was controlled before, and is now run again by ``pipeline``."""
+
+    pipeline: PipelineName
+    day: date
+    cause: Cause
+
+
+def restatement_of(run: Run, pipeline: PipelineName, window: Window) -> Restatement | None:
+    """None on a day's first run: there is no earlier result then."""
+    day = window.date_kst
+    log = run.lakehouse.read(pipeline_run_log.TABLE, Scope.of([day])).where(
+        (F.col("pipeline_name") == pipeline) & (F.col("status") == SUCCESS)
+    )
+    controlled_at = from_micros(log.agg(F.max(F.unix_micros("started_at")).alias("at")).collect()[0]["at"])
+    if controlled_at is None:
+        return None
+    return Restatement(pipeline, day, _cause(run.lakehouse, pipeline, day, controlled_at))
+
+
+def note_changes(
+    run: Run, outcome: Outcome, restated: Restatement | None, table: Table, rows: DataFrame
+) -> None:
+    """Append every figure in which the day's stored rows of ``table`` differ from ``rows``, which replace them."""
+    if restated is None:
+        return
+    others = [name for name in table.key if name != table.partition_by]
+    figures = [c.name for c in table.columns if c.type.startswith(_COUNTED) and c.name not in table.key]
+    stored = run.lakehouse.read(table, Scope.of([restated.day]))
+    key = F.col(others[0]) if others else F.lit(None).cast("string")
+    _append(run, outcome, restated, table, stored, rows, key, figures)
+
+
+def note_total(
+    run: Run, outcome: Outcome, restated: Restatement | None, table: Table, rows: DataFrame, amount: str
+) -> None:
+    """As :func:`note_changes`, for a table whose rows are not to be named: its number of rows and their total."""
+    if restated is None:
+        return
+    stored = run.lakehouse.read(table, Scope.of([restated.day]))
+    totals = [
+        F.count(F.lit(1)).alias("rows"),
+        F.coalesce(F.sum(amount), F.lit(0)).alias("amount_total"),
+        F.max("run_id").alias("run_id"),
+    ]
+    key = F.lit(None).cast("string")
+    _append(
+        run, outcome, restated, table, stored.agg(*totals), rows.agg(*totals), key, ["rows", "amount_total"]
+    )
+
+
+def _append(
+    run: Run,
+    outcome: Outcome,
+    restated: Restatement,
+    table: Table,
+    stored: DataFrame,
+    rows: DataFrame,
+    key: Column,
+    figures: Sequence[str],
+) -> None:
+    old = stored.select(key.alias("row_key"), *figures, "run_id", F.lit(True).alias("_there")).alias("o")
+    new = rows.select(key.alias("row_key"), *figures).alias("n")
+    joined = old.join(new, F.col("o.row_key").eqNullSafe(F.col("n.row_key")), "full")
+    changes = run.lakehouse.stage(
+        reduce(
+            lambda a, b: a.unionAll(b), [_changes(joined, figure, restated, table, run) for figure in figures]
+        )
+    )
+    noted = run.lakehouse.append_new(
+        RESTATEMENT_LOG,
+        changes,
+        identity=IDENTITY,
+        stored=run.lakehouse.read(RESTATEMENT_LOG, Scope.of([restated.day])),
+    )
+    if noted.inserted:
+        outcome.facts["restated_figures"] = (
+            int(str(outcome.facts.get("restated_figures", 0))) + noted.inserted
+        )
+        outcome.facts["restated_because_of"] = restated.cause.batches or restated.cause.runs or "unknown"
+
+
+def _changes(joined: DataFrame, figure: str, restated: Restatement, table: Table, run: Run) -> DataFrame:
+    """The rows of one figure that differ, in the table's contract."""
+    before, after = F.col(f"o.{figure}").cast(RATE), F.col(f"n.{figure}").cast(RATE)
+    zero = F.lit(0).cast(RATE)
+    return RESTATEMENT_LOG.conform(
+        joined.where(~before.eqNullSafe(after)).select(
+            lit_date(restated.day).alias("date_kst"),
+            F.lit(restated.pipeline).alias("pipeline_name"),
+            F.lit(table.full_name).alias("table_name"),
+            F.coalesce("o.row_key", "n.row_key").alias("row_key"),
+            F.lit(figure).alias("metric"),
+            before.alias("old_value"),
+            after.alias("new_value"),
+            (F.coalesce(after, zero) - F.coalesce(before, zero)).alias("difference"),
+            F.col("o.run_id").alias("previous_run_id"),
+            F.lit(run.run_id).alias("run_id"),
+            F.lit(restated.cause.runs).alias("caused_by_runs"),
+            F.lit(restated.cause.batches).alias("caused_by_batches"),
+            F.lit(restated.cause.days).alias("changed_days"),
+            lit_ts(run.clock()).alias("restated_at"),
+        )
+    )
+
+
+def _cause(lakehouse: Lakehouse, pipeline: PipelineName, day: date, since: datetime) -> Cause:
+    """B depends on earlier days too, C on the day alone."""
+    changed = F.col("changed_date_kst")
+    depends = changed == lit_date(day) if pipeline == "pipeline_c" else changed <= lit_date(day)
+    changes = (
+        lakehouse.read(DAY_CHANGES)
+        .where(depends & (F.col("changed_at") > lit_ts(since)))
+        .select("run_id", "source_table", "changed_date_kst")
+        .distinct()
+        .collect()
+    )
+    if not changes:
+        return Cause()
+    batches: set[str] = set()
+    for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
+        of_table = [row for row in changes if row["source_table"] == table.full_name]
+        if of_table:
+            runs, days = ({row[n] for row in of_table} for n in ("run_id", "changed_date_kst"))
+            batches |= _batches(lakehouse, table, runs, days)
+    return Cause(
+        runs=_listed(row["run_id"] for row in changes),
+        batches=_listed(batches) if batches else None,
+        days=_listed(str(row["changed_date_kst"]) for row in changes),
+    )
+
+
+def _batches(lakehouse: Lakehouse, table: Table, runs: set[str], days: set[date]) -> set[str]:
+    """The Bronze batches of the rows that the runs left in those days. A snapshot's is looked up in Bronze."""
+    rows = lakehouse.read(table, Scope.of(days)).where(F.col("run_id").isin(sorted(runs)))
+    if table is wallet_snapshot.TABLE:
+        raw = lakehouse.read(user_wallets_raw.TABLE, Scope(start=min(days) - timedelta(days=1)))
+        taken = raw.select(
+            clean(F.col("user_id")).alias("user_id"),
+            wallet_snapshot.snapshot_ts().alias("snapshot_ts"),
+            F.col("batch_id").alias("_batch_id"),
+        )
+        rows = rows.select("user_id", "snapshot_ts").join(taken, ["user_id", "snapshot_ts"])
+    found = rows.select("_batch_id").where("_batch_id IS NOT NULL").distinct().collect()
+    return {row["_batch_id"] for row in found}
+
+
+def _listed(names: Iterable[str]) -> str:
+    unique = sorted(set(names))
+    more = f" and {len(unique) - _NAMED} more" if len(unique) > _NAMED else ""
+    return ", ".join(unique[:_NAMED]) + more
