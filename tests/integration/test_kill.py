@@ -31,7 +31,7 @@ RANDOM_KILLS = 3
 EXHAUSTIVE = bool(os.environ.get("LEDGER_TEST_EXHAUSTIVE"))
 DAY = ("day", str(DAY_2), "--run-id", "r2")
 # A killed attempt may have logged itself, noted a change that it did not make, or not recorded the last run.
-ATTEMPTS = ("gold.pipeline_run_log", "silver.day_changes")
+ATTEMPTS = ("gold.pipeline_run_log", "silver.day_changes", "gold.restatement_log")
 
 pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="shares the embedded server")
 

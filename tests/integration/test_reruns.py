@@ -26,7 +26,7 @@ GOLD = (
     "gold.fact_payment_anonymized",
 )
 # What is a record of attempts rather than a result: grows with every run.
-ATTEMPTS = (STATE, LOG, "silver.day_changes")
+ATTEMPTS = (STATE, LOG, "silver.day_changes", "gold.restatement_log")
 
 
 def results(
