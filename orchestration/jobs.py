@@ -29,7 +29,7 @@ PIPELINE_JOBS: dict[Pipeline, str] = {
 # The operations of each job: all of a job's operations take the same parameters. A job and an operation
 # cannot share a name.
 JOB_OPS = {
-    "bronze_ingest": (),
+    "bronze_ingest": (),  # takes no parameters, only its partition
     "pipeline_a_guardrail": ("guardrail",),
     "pipeline_silver_materialization": ("materialize_silver",),
     "pipeline_b_controls": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),

@@ -7,7 +7,6 @@ notes the same change once. First runs of a day write nothing here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import reduce
 
@@ -21,7 +20,7 @@ from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.money import RATE
-from ledger.pipelines.attempt import Outcome, Run
+from ledger.pipelines.attempt import Outcome, Restatement, Run
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES
 from ledger.state import SUCCESS, PipelineName, from_micros
@@ -30,24 +29,6 @@ from ledger.window import Window, lit_date, lit_ts
 
 _NAMED = 20  # batches, runs or days in one cell; more are counted
 _COUNTED = ("decimal", "bigint", "int")
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What Silver changed since the day was controlled: its runs, Bronze batches and days, as text."""
-
-    runs: str | None = None
-    batches: str | None = None
-    days: str | None = None
-
-
-@dataclass(frozen=True)
-class Restatement:
-    """A day that was controlled before, and is now run again by ``pipeline``."""
-
-    pipeline: PipelineName
-    day: date
-    cause: Cause
 
 
 def restatement_of(run: Run, pipeline: PipelineName, window: Window) -> Restatement | None:
@@ -59,13 +40,12 @@ def restatement_of(run: Run, pipeline: PipelineName, window: Window) -> Restatem
     controlled_at = from_micros(log.agg(F.max(F.unix_micros("started_at")).alias("at")).collect()[0]["at"])
     if controlled_at is None:
         return None
-    return Restatement(pipeline, day, _cause(run.lakehouse, pipeline, day, controlled_at))
+    return _because(run.lakehouse, pipeline, day, controlled_at)
 
 
-def note_changes(
-    run: Run, outcome: Outcome, restated: Restatement | None, table: Table, rows: DataFrame
-) -> None:
+def note_changes(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
     """Append every figure in which the day's stored rows of ``table`` differ from ``rows``, which replace them."""
+    restated = outcome.restated
     if restated is None:
         return
     others = [name for name in table.key if name != table.partition_by]
@@ -75,10 +55,9 @@ def note_changes(
     _append(run, outcome, restated, table, stored, rows, key, figures)
 
 
-def note_total(
-    run: Run, outcome: Outcome, restated: Restatement | None, table: Table, rows: DataFrame, amount: str
-) -> None:
+def note_total(run: Run, outcome: Outcome, table: Table, rows: DataFrame, amount: str) -> None:
     """As :func:`note_changes`, for a table whose rows are not to be named: its number of rows and their total."""
+    restated = outcome.restated
     if restated is None:
         return
     stored = run.lakehouse.read(table, Scope.of([restated.day]))
@@ -103,13 +82,23 @@ def _append(
     key: Column,
     figures: Sequence[str],
 ) -> None:
-    old = stored.select(key.alias("row_key"), *figures, "run_id", F.lit(True).alias("_there")).alias("o")
+    old = stored.select(key.alias("row_key"), *figures, "run_id").alias("o")
     new = rows.select(key.alias("row_key"), *figures).alias("n")
     joined = old.join(new, F.col("o.row_key").eqNullSafe(F.col("n.row_key")), "full")
-    changes = run.lakehouse.stage(
-        reduce(
-            lambda a, b: a.unionAll(b), [_changes(joined, figure, restated, table, run) for figure in figures]
+    differs = [~F.col(f"o.{figure}").eqNullSafe(F.col(f"n.{figure}")) for figure in figures]
+    changed = run.lakehouse.stage(
+        joined.where(reduce(lambda a, b: a | b, differs)).select(
+            F.coalesce("o.row_key", "n.row_key").alias("row_key"),
+            F.col("o.run_id").alias("previous_run_id"),
+            *[
+                F.col(f"{side}.{figure}").alias(f"{side}_{figure}")
+                for figure in figures
+                for side in ("o", "n")
+            ],
         )
+    )
+    changes = reduce(
+        lambda a, b: a.unionAll(b), [_changes(changed, figure, restated, table, run) for figure in figures]
     )
     noted = run.lakehouse.append_new(
         RESTATEMENT_LOG,
@@ -118,38 +107,38 @@ def _append(
         stored=run.lakehouse.read(RESTATEMENT_LOG, Scope.of([restated.day])),
     )
     if noted.inserted:
-        outcome.facts["restated_figures"] = (
-            int(str(outcome.facts.get("restated_figures", 0))) + noted.inserted
+        outcome.facts[f"restated_{table.name}"] = noted.inserted
+        outcome.facts["restated_because_of"] = (
+            restated.caused_by_batches or restated.caused_by_runs or "unknown"
         )
-        outcome.facts["restated_because_of"] = restated.cause.batches or restated.cause.runs or "unknown"
 
 
-def _changes(joined: DataFrame, figure: str, restated: Restatement, table: Table, run: Run) -> DataFrame:
+def _changes(changed: DataFrame, figure: str, restated: Restatement, table: Table, run: Run) -> DataFrame:
     """The rows of one figure that differ, in the table's contract."""
-    before, after = F.col(f"o.{figure}").cast(RATE), F.col(f"n.{figure}").cast(RATE)
+    before, after = F.col(f"o_{figure}").cast(RATE), F.col(f"n_{figure}").cast(RATE)
     zero = F.lit(0).cast(RATE)
     return RESTATEMENT_LOG.conform(
-        joined.where(~before.eqNullSafe(after)).select(
+        changed.where(~before.eqNullSafe(after)).select(
             lit_date(restated.day).alias("date_kst"),
             F.lit(restated.pipeline).alias("pipeline_name"),
             F.lit(table.full_name).alias("table_name"),
-            F.coalesce("o.row_key", "n.row_key").alias("row_key"),
+            "row_key",
             F.lit(figure).alias("metric"),
             before.alias("old_value"),
             after.alias("new_value"),
             (F.coalesce(after, zero) - F.coalesce(before, zero)).alias("difference"),
-            F.col("o.run_id").alias("previous_run_id"),
+            "previous_run_id",
             F.lit(run.run_id).alias("run_id"),
-            F.lit(restated.cause.runs).alias("caused_by_runs"),
-            F.lit(restated.cause.batches).alias("caused_by_batches"),
-            F.lit(restated.cause.days).alias("changed_days"),
+            F.lit(restated.caused_by_runs).alias("caused_by_runs"),
+            F.lit(restated.caused_by_batches).alias("caused_by_batches"),
+            F.lit(restated.changed_days).alias("changed_days"),
             lit_ts(run.clock()).alias("restated_at"),
         )
     )
 
 
-def _cause(lakehouse: Lakehouse, pipeline: PipelineName, day: date, since: datetime) -> Cause:
-    """B depends on earlier days too, C on the day alone."""
+def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, since: datetime) -> Restatement:
+    """What changed since the day was controlled. B depends on earlier days too, C on the day alone."""
     changed = F.col("changed_date_kst")
     depends = changed == lit_date(day) if pipeline == "pipeline_c" else changed <= lit_date(day)
     changes = (
@@ -160,17 +149,19 @@ def _cause(lakehouse: Lakehouse, pipeline: PipelineName, day: date, since: datet
         .collect()
     )
     if not changes:
-        return Cause()
+        return Restatement(pipeline, day)
     batches: set[str] = set()
     for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
         of_table = [row for row in changes if row["source_table"] == table.full_name]
         if of_table:
             runs, days = ({row[n] for row in of_table} for n in ("run_id", "changed_date_kst"))
             batches |= _batches(lakehouse, table, runs, days)
-    return Cause(
-        runs=_listed(row["run_id"] for row in changes),
-        batches=_listed(batches) if batches else None,
-        days=_listed(str(row["changed_date_kst"]) for row in changes),
+    return Restatement(
+        pipeline,
+        day,
+        caused_by_runs=_listed(row["run_id"] for row in changes),
+        caused_by_batches=_listed(batches) if batches else None,
+        changed_days=_listed(str(row["changed_date_kst"]) for row in changes),
     )
 
 
