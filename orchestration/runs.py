@@ -75,15 +75,14 @@ def succeeded_days(instance: dg.DagsterInstance, pipeline: Pipeline) -> set[date
 def missed_days(
     instance: dg.DagsterInstance, pipeline: Pipeline, newest: date, *, within_days: int
 ) -> list[date]:
-    """Days up to ``newest`` that nobody ran, ascending: those after the first day that was ever run, none before it.
+    """Days up to ``newest`` that nobody ran, ascending, of the last ``within_days``.
 
-    A day that failed was run; it waits for an operator or a repair. Looks ``within_days`` back.
+    None before the first of these days that was run: a new installation, or one after a longer pause, starts with
+    ``newest``. A day that failed was run; it waits for an operator or a repair.
     """
     days = [newest - timedelta(days=n) for n in range(within_days)][::-1]
-    ran = {*newest_runs(instance, pipeline, days), *succeeded_days(instance, pipeline)}
-    if not ran:
-        return [newest]
-    first = min(ran)
+    ran = {*newest_runs(instance, pipeline, days), *succeeded_days(instance, pipeline)} & set(days)
+    first = min(ran, default=newest - timedelta(days=1))
     return [day for day in days if day > first and day not in ran]
 
 

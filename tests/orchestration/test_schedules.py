@@ -102,7 +102,8 @@ class TestDaily:
         assert [d for _, d in requested(daily(records, B, tick, late))] == [str(day(-2))]
 
     def test_history_before_the_first_run_is_left_alone(self, records: Records) -> None:
-        """INV-32: a new installation starts with yesterday."""
+        """INV-32: a new installation, and one after a long pause, starts with yesterday; a backfill does the rest."""
+        records.run(SILVER, day(-31), SUCCESS)
         assert [d for _, d in requested(daily(records, SILVER, MIDNIGHT))] == [str(D)]
         records.run(SILVER, D, SUCCESS)
         assert [d for _, d in requested(daily(records, SILVER, MIDNIGHT + timedelta(days=1)))] == [
