@@ -51,6 +51,32 @@ def day(arguments: argparse.Namespace) -> int:
     return _finish(arguments, ran, [day], arguments.run_id)
 
 
+def backfill(arguments: argparse.Namespace) -> int:
+    from orchestration.backfill import plan_backfill, run_backfill
+    from orchestration.launch import dagster_instance, execute, preparations
+    from orchestration.report import to_json
+
+    settings = load_settings()
+    first, last = _date("from", arguments.start), _date("to", arguments.end)
+    planned = plan_backfill(first, last, arguments.job, _parameters(arguments.params), settings)
+    with dagster_instance() as instance:
+        for launch in preparations(settings):
+            made = execute(launch, instance)
+            if not made.success:
+                return _finish(arguments, [made], [], None)
+        verdicts = list(run_backfill(planned, instance))
+    failed = [verdict for verdict in verdicts if verdict.failed]
+    if arguments.json:
+        print(to_json({"success": not failed, "days": [verdict.as_dict() for verdict in verdicts]}))
+    else:
+        print("\n".join(str(verdict) for verdict in verdicts))
+        print(f"{len(verdicts)} days: {len(verdicts) - len(failed)} done, {len(failed)} failed")
+    if failed:
+        days = ", ".join(str(verdict.day) for verdict in failed)
+        print(f"ledgerctl: failed: {days}; the other days are done", file=sys.stderr)
+    return 1 if failed else 0
+
+
 def ingest(arguments: argparse.Namespace) -> int:
     from orchestration.launch import plan, preparations
 
@@ -80,18 +106,22 @@ def show(arguments: argparse.Namespace) -> int:
 
 def state(arguments: argparse.Namespace) -> int:
     from ledger.gold import pipeline_state
+    from ledger.pipelines.restatement import restatements
     from ledger.state import days_due_for_restatement
-    from orchestration.report import render_rows, to_json
+    from orchestration.report import render_restatement, render_rows, to_json
     from resources.environments import ledger_of
 
     settings = load_settings()
     with ledger_of(settings).lakehouse(settings) as lakehouse:
         rows = [r.asDict() for r in lakehouse.read(pipeline_state.TABLE).orderBy("pipeline_name").collect()]
         due = [day.isoformat() for day in days_due_for_restatement(lakehouse)]
+        restated = restatements(lakehouse)
     if arguments.json:
-        print(to_json({"pipelines": rows, "due_for_restatement": due}))
+        print(to_json({"pipelines": rows, "due_for_restatement": due, "restatements": restated}))
     else:
         print(render_rows(pipeline_state.TABLE, rows))
+        for found in restated:
+            print(render_restatement(found))
         print(f"due for restatement: {', '.join(due) or 'none'}")
     return 0
 

@@ -146,6 +146,15 @@ def render_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> str:
     )
 
 
+def render_restatement(found: Mapping[str, object]) -> str:
+    """One restated day in one line: how many figures changed, by how much supply, and because of what."""
+    cause = found["caused_by_batches"] or found["caused_by_runs"] or "unknown"
+    return (
+        f"restated {found['date_kst']}: {found['figures']} figures of {found['pipeline_name']} by {found['run_id']},"
+        f" supply difference moved by {found['supply_moved']}, because of {cause}"
+    )
+
+
 def to_json(value: object) -> str:
     """Machine-readable output: one JSON document."""
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)

@@ -72,6 +72,28 @@ def note_total(run: Run, outcome: Outcome, table: Table, rows: DataFrame, amount
     )
 
 
+def restatements(lakehouse: Lakehouse, *, newest: int = 10) -> list[dict[str, object]]:
+    """The newest restatements, one per run and day: how many figures moved, supply's difference, and the cause."""
+    if not lakehouse.exists(RESTATEMENT_LOG):
+        return []
+    rows = (
+        lakehouse.read(RESTATEMENT_LOG)
+        .groupBy("date_kst", "pipeline_name", "run_id")
+        .agg(
+            F.count(F.lit(1)).alias("figures"),
+            F.sum(F.when(F.col("metric") == "diff_amount", F.col("difference"))).alias("supply_moved"),
+            F.max("caused_by_runs").alias("caused_by_runs"),
+            F.max("caused_by_batches").alias("caused_by_batches"),
+            F.max(F.unix_micros("restated_at")).alias("at"),
+        )
+    )
+    found = rows.orderBy(F.col("at").desc(), "date_kst").limit(newest).collect()
+    return [
+        {**row.asDict(), "at": str(from_micros(row["at"])), "supply_moved": str(row["supply_moved"] or 0)}
+        for row in found
+    ]
+
+
 def _append(
     run: Run,
     outcome: Outcome,

@@ -24,7 +24,8 @@ class Landing:
     """A landing folder, and the sensor's evaluations over it; the cursor is kept as the daemon keeps it."""
 
     def __init__(self, root: Path, records: Records) -> None:
-        self.root, self.records, self.cursor = root, records, None
+        self.root, self.records = root, records
+        self.cursor: str | None = None
         root.mkdir(exist_ok=True)
 
     def file(

@@ -19,7 +19,8 @@ def due(b: list[int], c: list[int] | None = None) -> dict[str, dict[str, list[st
 
 class Watch:
     def __init__(self, records: Records) -> None:
-        self.records, self.cursor = records, None
+        self.records = records
+        self.cursor: str | None = None
 
     def asks(self) -> list[tuple[str | None, str | None]]:
         self.result = evaluate(self.records.instance, self.cursor)

@@ -27,7 +27,8 @@ class Watch:
     """The sensor's evaluations; the cursor is kept as the daemon keeps it."""
 
     def __init__(self, records: Records) -> None:
-        self.records, self.cursor = records, None
+        self.records = records
+        self.cursor: str | None = None
         self.result = self.evaluate()
 
     def evaluate(self, now: datetime = LATER) -> dg.SensorResult:
