@@ -18,7 +18,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import ROOT, Settings, load_settings
-from ledger.errors import ParameterError
+from ledger.errors import ParameterError, SettingsError
 from ledger.gold import dim_rule_scd2
 from ledger.state import read_state
 from ledger.tables import ALL
@@ -30,6 +30,7 @@ from resources.ledger import LedgerResource
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
 INSTANCE_FILES = {"sqlite": "dagster.yaml", "postgresql": "dagster.prod.yaml"}
+POSTGRES_VARIABLES = tuple(f"LEDGER_PG_{name}" for name in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD"))
 _NO_CAPTURE = {
     "compute_logs": {
         "module": "dagster._core.storage.noop_compute_log_manager",
@@ -73,11 +74,16 @@ def dagster_instance() -> dg.DagsterInstance:
     if not home.is_absolute():
         home = Path.cwd() / home
         os.environ["DAGSTER_HOME"] = str(home)
+    storage = load_settings().orchestration.instance_storage
+    missing = [name for name in POSTGRES_VARIABLES if storage == "postgresql" and not os.environ.get(name)]
+    if missing:
+        raise SettingsError(
+            f"orchestration.instance_storage is postgresql, but {', '.join(missing)} is not set",
+            action="set it in the environment (docs/runbook.md, section 2)",
+        )
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copy(
-            ROOT / INSTANCE_FILES[load_settings().orchestration.instance_storage], home / "dagster.yaml"
-        )
+        shutil.copy(ROOT / INSTANCE_FILES[storage], home / "dagster.yaml")
     # The operator reads this process's own output. Capturing it again starts two processes for every step.
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
 

@@ -41,7 +41,7 @@ class Served:
         self.faults = self.home.root / "faults"
         self.faults.mkdir()
         self.environment = {**self.home.environment(), "LEDGER_TEST_FAULTS": str(self.faults)}
-        self.ports = {name: _free_port() for name in ("code", "web")}
+        self.ports = {name: free_port() for name in ("code", "web")}
         self._write_instance()
         server = {"host": "127.0.0.1", "port": self.ports["code"], "location_name": LOCATION}
         self.workspace = self.home.root / "workspace.yaml"
@@ -186,7 +186,8 @@ class Served:
         return path.read_text(errors="replace")[-3000:] if path.exists() else "no log"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
