@@ -24,6 +24,7 @@ from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.processes import PROCESS_TAG, busy_with, this_process
 from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource
@@ -187,6 +188,11 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     """Make one run in this process and wait for it."""
     _quieten_dagster()
+    pipeline = _JOB_PIPELINES.get(launch.job)
+    busy = busy_with(instance, pipeline) if pipeline else None
+    if busy:
+        reason = f"{busy} -> wait for it or cancel it, then run the same command again"
+        return Launched(launch, "", success=False, reason=reason)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     ops = JOB_OPS[launch.job]
     if ops and launch.parameters:
@@ -208,6 +214,7 @@ def _run_here(
         run_config=config,
         instance=instance,
         partition_key=launch.day.isoformat() if launch.day else None,
+        tags={PROCESS_TAG: this_process()},
         raise_on_error=False,
     )
 
@@ -217,12 +224,12 @@ def _run_launched(
 ) -> dg.JobExecutionResult:
     """For steps that a launcher takes elsewhere, which needs a job that another process can load."""
     repository = ReconstructableRepository.for_module("orchestration.definitions", "defs", str(ROOT))
-    tags = {PARTITION_NAME_TAG: launch.day.isoformat()} if launch.day else {}
+    day = {PARTITION_NAME_TAG: launch.day.isoformat()} if launch.day else {}
     return dg.execute_job(
         repository.get_reconstructable_job(launch.job),
         instance=instance,
         run_config=config,
-        tags=tags,
+        tags={PROCESS_TAG: this_process(), **day},
         raise_on_error=False,
     )
 

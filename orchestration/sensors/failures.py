@@ -36,6 +36,7 @@ def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]
         name="pipeline_failed",
         run_status=dg.DagsterRunStatus.FAILURE,
         request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        minimum_interval_seconds=10,
         default_status=status,
         description="Records failures that a run could not record itself, once no retry is pending",
     )
@@ -46,6 +47,7 @@ def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]
         name="pipeline_canceled",
         run_status=dg.DagsterRunStatus.CANCELED,
         request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        minimum_interval_seconds=10,
         default_status=status,
         description="Records the attempts of cancelled runs as failed",
     )

@@ -27,7 +27,7 @@ def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="late_data",
         jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in CONTROLS]),
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=30,
         default_status=status,
         description="Runs B and C again for controlled days that Silver changed, and for later days that depend on them",
     )

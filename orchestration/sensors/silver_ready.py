@@ -63,7 +63,7 @@ def silver_ready_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="silver_ready",
         jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in CONTROLS]),
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=30,
         default_status=status,
         description="Runs B and C for days that their schedule missed, or that failed before Silver was repaired",
     )

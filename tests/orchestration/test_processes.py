@@ -1,0 +1,77 @@
+"""One run at a time per pipeline, also for ``ledgerctl``, which makes its runs in its own process (spec section 3)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from assets.limits import attempt_deadline
+from ledger.errors import AttemptTimeoutError
+from orchestration.processes import PROCESS_TAG, busy_with, is_dead, this_process
+from tests.orchestration.records import FAILURE, STARTED, D, Records
+from tests.support import DAY_2, Home, ledgerctl
+
+
+def test_a_run_of_the_same_pipeline_is_not_overtaken(after_day_1: Home, records: Records) -> None:
+    """INV-31: exit 1, naming the run; other pipelines go on."""
+    running = records.run("pipeline_silver", D, STARTED)
+    done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_2)
+    assert done.code == 1
+    assert running.run_id[:8] in done.err
+    assert "is still at work -> wait for it or cancel it" in done.err
+    assert ledgerctl("run", "pipeline_a_guardrail", "--partition", DAY_2).code == 0
+    records.instance.report_run_failed(running)
+    done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_2)
+    assert done.code == 0, done.err
+
+
+def test_a_run_whose_process_died_is_ended(records: Records) -> None:
+    """INV-31: and blocks nobody; one that lives, or lives elsewhere, does."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        mark = f"{socket.gethostname()}:{child.pid}:{this_process_of(child.pid)}"
+        run = records.run("pipeline_b", D, STARTED, tags={PROCESS_TAG: mark})
+        assert "is still at work" in str(busy_with(records.instance, "pipeline_b"))
+        child.kill()
+        child.wait()
+    assert busy_with(records.instance, "pipeline_b") is None
+    ended = records.instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status == FAILURE
+
+
+def this_process_of(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[19]
+
+
+@pytest.mark.parametrize("mark", ["", "x", "x:y", "elsewhere:1:1", f"{socket.gethostname()}:x:1"])
+def test_what_cannot_be_known_is_alive(mark: str) -> None:
+    """INV-31: another host's process, or no mark at all."""
+    assert not is_dead(mark)
+
+
+def test_a_later_process_with_the_same_number_is_another_one() -> None:
+    """INV-31"""
+    assert not is_dead(this_process())
+    assert is_dead(f"{socket.gethostname()}:{os.getpid()}:0")
+
+
+class TestDeadline:
+    """An attempt's own time limit."""
+
+    def test_it_ends_what_waits(self) -> None:
+        """INV-31: as a fault that is retried; without leaving an alarm behind."""
+        with pytest.raises(AttemptTimeoutError, match="longer than 0.2 s"), attempt_deadline(0.2):
+            time.sleep(5)
+        time.sleep(0.3)
+
+    def test_it_leaves_in_time_work_alone(self) -> None:
+        """INV-31"""
+        with attempt_deadline(0.2):
+            pass
+        time.sleep(0.3)
