@@ -41,7 +41,8 @@ def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]
         description="Records failures that a run could not record itself, once no retry is pending",
     )
     def failed(context: dg.RunStatusSensorContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
-        return finalizer_requests(context.instance, ledger, context.dagster_run, _why(context.dagster_event))
+        why = _why(context.instance, context.dagster_run, context.dagster_event)
+        return finalizer_requests(context.instance, ledger, context.dagster_run, why)
 
     @dg.run_status_sensor(
         name="pipeline_canceled",
@@ -156,7 +157,14 @@ def _request(run: dg.DagsterRun, pipeline: Pipeline, config: FailedRun) -> dg.Ru
     )
 
 
-def _why(event: dg.DagsterEvent) -> str:
-    data = event.event_specific_data
-    error = getattr(data, "error", None)
+def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEvent) -> str:
+    """The first step's failure in its own words, else what Dagster says of the run's end (a crash, a limit)."""
+    for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        data = record.get_dagster_event().step_failure_data
+        described = data.user_failure_data.description if data.user_failure_data else None
+        if described:
+            return described
+        if data.error:
+            return str(data.error.message).strip()
+    error = getattr(event.event_specific_data, "error", None)
     return str(error.message).strip() if error else (event.message or "the run failed")

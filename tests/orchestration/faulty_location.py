@@ -1,7 +1,7 @@
 """The product's code location with faults planted where a file asks for them; served by a real code server.
 
-A file ``<point>.<n>`` in the folder ``LEDGER_TEST_FAULTS`` holds the fault of one pass: ``hang``, ``data`` or
-``transient``. Whoever passes the point first takes the file away, so that the next attempt is undisturbed. Retries
+A file ``<point>.<n>`` in the folder ``LEDGER_TEST_FAULTS`` holds the fault of one pass: ``hang``, ``slow``, ``data``
+or ``transient``. Whoever passes the point first takes the file away, so that the next attempt is undisturbed. Retries
 come after a second instead of five minutes; the sensors that react to runs are on, schedules are off.
 """
 
@@ -22,6 +22,7 @@ from ledger.gold import fact_payment_anonymized, ledger_supply_balance_daily, re
 from ledger.pipelines import guardrail, silver
 
 HANG_SEC = 600
+SLOW_SEC = 4
 # Inside each pipeline's compute, on the thread that runs it.
 POINTS: tuple[tuple[str, ModuleType, str], ...] = (
     ("guardrail", guardrail, "load_landing"),
@@ -37,6 +38,8 @@ def _planted(point: str, real: Callable[..., Any]) -> Callable[..., Any]:
         kind = _take(point)
         if kind == "hang":
             time.sleep(HANG_SEC)
+        elif kind == "slow":
+            time.sleep(SLOW_SEC)
         elif kind == "data":
             raise ContractError(f"planted at {point}", action="nothing")
         elif kind == "transient":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -112,14 +112,13 @@ class Served:
         assert "errors" not in data, data["errors"]
         return data["data"]
 
-    def launch(self, job: str, day: object, **tags: object) -> str:
-        """Launch a run of a partition from the launchpad; its id."""
+    def launch(self, job: str, day: object, *, assets: Sequence[str] = (), **tags: object) -> str:
+        """Launch a run of a partition from the launchpad, or of assets from the asset graph; its id."""
         named = {"dagster/partition": str(day), **{f"dagster/{k}": str(v) for k, v in tags.items()}}
         parameters = {
             "selector": {
-                "repositoryLocationName": LOCATION,
-                "repositoryName": "__repository__",
-                "jobName": job,
+                **{"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "jobName": job},
+                **({"assetSelection": [{"path": key.split("/")} for key in assets]} if assets else {}),
             },
             "runConfigData": {},
             "mode": "default",

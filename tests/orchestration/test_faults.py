@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
+from itertools import pairwise
 
 import dagster as dg
 import pytest
@@ -160,6 +161,19 @@ def test_killed_timed_out_cancelled(served: Served) -> None:
     assert not served.runs_of(
         "pipeline_c_finalize_failure", **{"dagster/run_key": f"finalize:pipeline_c:{retried}"}
     )
+
+
+def test_one_run_at_a_time(served: Served) -> None:
+    """INV-31: two of the job and one from the asset graph, all at once: they run one after the other."""
+    served.plant("guardrail", "slow", "slow", "slow")
+    assets = ("silver/dq_status", "gold/exception_ledger/dq", "gold/pipeline_state/pipeline_a")
+    runs = [served.launch(A, day) for day in (DAY_1, DAY_2)]
+    runs.append(served.launch("__ASSET_JOB", DAY_3, assets=assets))
+    assert served.ended(*runs) == [SUCCESS] * 3
+    stats = sorted(
+        (served.instance.get_run_stats(run_id) for run_id in runs), key=lambda s: s.start_time or 0
+    )
+    assert all((a.end_time or 0) <= (b.start_time or 0) for a, b in pairwise(stats))
 
 
 BACKFILL = (
