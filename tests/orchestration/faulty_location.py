@@ -78,5 +78,5 @@ defs = dg.Definitions(
     jobs=all_jobs(),
     schedules=all_schedules(load_settings()),
     sensors=[*failure_sensors(_ON), silver_ready_sensor(_ON), late_data_sensor(_ON)],
-    resources=resources(),
+    resources=resources(load_settings()),
 )
