@@ -13,7 +13,7 @@ from ledger.errors import ContractError
 from ledger.merge import Scope
 
 logger = logging.getLogger(__name__)
-_SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int", "boolean")
+_SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int")
 
 
 class DeltaTables:

@@ -14,18 +14,10 @@ from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
 from ledger.errors import SettingsError
+from resources.spark_jvm import jvm_conf
 
 _LOCK = threading.Lock()
 _SESSION_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
-_DELTA_CONF = {
-    "spark.jars.packages": "io.delta:delta-spark_2.13:4.4.0",
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.shuffle.partitions": "4",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
 
 
 def spark_session(settings: SparkSettings) -> SparkSession:
@@ -51,7 +43,7 @@ def _resource(
     if engine == "sail":
         return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
     if engine == "spark":
-        return LazyPySparkResource(spark_config={"spark.master": master, **_DELTA_CONF, **dict(conf)})
+        return LazyPySparkResource(spark_config=jvm_conf(master, memory_mb, dict(conf)))
     if engine == "databricks":
         return LazyPySparkResource(spark_config=dict(conf))
     raise SettingsError(f"spark.engine {engine!r} is unknown")
