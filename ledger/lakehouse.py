@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -77,6 +79,14 @@ class Lakehouse(DeltaTables):
             for r in records
         ]
         return table.conform(self.spark.createDataFrame(data, schema))
+
+    def from_arrow(self, rows: pa.Table) -> DataFrame:
+        """An Arrow table as a DataFrame; through a file where engine and process share them."""
+        if not self.is_embedded:
+            return self.spark.createDataFrame(rows)
+        file = self.scratch_folder() / "rows.parquet"
+        pq.write_table(rows, file)
+        return self.spark.read.parquet(str(file))
 
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
-from ledger.bronze.tabular import BROKEN_ROW, write_as_text
+from ledger.bronze.tabular import BROKEN_ROW, read_as_text
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.money import SOURCE_MONEY
@@ -112,9 +112,10 @@ def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) 
     lines = [f for f in files if f.format == "jsonl"]
     others = [f for f in files if f.format != "jsonl"]
     found = [_read_json_lines(lakehouse.spark, table, lines)] if lines else []
-    if lakehouse.is_embedded:
-        return found + ([_read_with_arrow(lakehouse, table, others)] if others else [])
-    return found + [_read_with_spark(lakehouse.spark, table, file) for file in others]
+    remote = [f for f in others if "://" in f.path]
+    local = [f for f in others if f not in remote]
+    found += [_read_with_spark(lakehouse.spark, table, file) for file in remote]
+    return found + ([_read_with_arrow(lakehouse, table, local)] if local else [])
 
 
 def _with_file(df: DataFrame, file: LandingFile) -> DataFrame:
@@ -143,25 +144,23 @@ def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingF
 
 
 def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    """CSV and Parquet through Arrow, where the engine shares this process's files."""
-    target = lakehouse.scratch_folder() / "rows.parquet"
-    floats = write_as_text(
+    """CSV and Parquet through Arrow, where this process sees the files: every engine gets the same text."""
+    rows, floats = read_as_text(
         [
             (f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True)))
             for f in files
-        ],
-        target,
+        ]
     )
     refused = {
         name: F.col(SOURCE_FILE).isin(sorted(names))
         for name, names in floats.items()
         if name in _exact_columns(table)
     }
-    return _from_columns(table, lakehouse.spark.read.parquet(str(target)), refused)
+    return _from_columns(table, lakehouse.from_arrow(rows), refused)
 
 
 def _read_with_spark(spark: SparkSession, table: Table, file: LandingFile) -> SourceText:
-    """CSV and Parquet through the engine's own readers; a ragged CSV is an unreadable file there."""
+    """CSV and Parquet of a cloud URI through the engine's own readers; a ragged CSV is an unreadable file there."""
     if file.format == "csv":
         reader = spark.read.option("mode", "FAILFAST")
         df = reader.csv(file.path, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')

@@ -1,7 +1,7 @@
-"""CSV and Parquet landing files as text, for the embedded engine (spec section 4).
+"""CSV and Parquet landing files as text (spec section 4).
 
-Its own readers refuse a whole CSV for one ragged row and know no nanosecond timestamps. Arrow reads both, column
-by column, into a Parquet file of plain strings; a ragged CSV row keeps its text in :data:`BROKEN_ROW`.
+The engines' own readers refuse a whole CSV for one ragged row and know no nanosecond timestamps. Arrow reads both,
+column by column, as plain strings; a ragged CSV row keeps its text in :data:`BROKEN_ROW`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ BROKEN_ROW = "_broken_row"
 _ISO_MICROS = "%Y-%m-%dT%H:%M:%S"
 
 
-def write_as_text(files: Sequence[tuple[str, str, Mapping[str, str]]], target: Path) -> dict[str, set[str]]:
-    """Write the rows of all files (path, format, file columns) as strings to one Parquet ``target``.
-
-    Returns, per column that holds binary floats, the names of the files in which it does.
-    """
+def read_as_text(
+    files: Sequence[tuple[str, str, Mapping[str, str]]],
+) -> tuple[pa.Table, dict[str, set[str]]]:
+    """The rows of all files (path, format, file columns) as strings, and, per column that holds binary floats, the
+    names of the files in which it does."""
     tables: list[pa.Table] = []
     floats: dict[str, set[str]] = {}
     for path, format_, file_columns in files:
@@ -35,8 +35,7 @@ def write_as_text(files: Sequence[tuple[str, str, Mapping[str, str]]], target: P
             name: pa.array([value] * table.num_rows, pa.string()) for name, value in file_columns.items()
         }
         tables.append(pa.table({**texts, **constants}))
-    pq.write_table(pa.concat_tables(tables, promote_options="default"), target)
-    return floats
+    return pa.concat_tables(tables, promote_options="default"), floats
 
 
 def _read_csv(path: str) -> pa.Table:

@@ -48,15 +48,18 @@ class Workspace:
         """Point the settings at this workspace, with the scenario's own overrides on top."""
         for name in ("ANON_USER_KEY_SALT", "DATABRICKS_RUNTIME_VERSION"):
             monkeypatch.delenv(name, raising=False)
-        variables = {
+        for name, value in self.environment(scenario).items():
+            monkeypatch.setenv(name, value)
+
+    def environment(self, scenario: Scenario) -> dict[str, str]:
+        """The variables that point the product at this workspace, with the scenario's own on top."""
+        return {
             "PIPELINE_ENV": "local",
             "PIPELINE_CFG__LAKEHOUSE__WAREHOUSE": str(self.warehouse),
             "PIPELINE_CFG__LAKEHOUSE__LANDING": str(self.landing),
             "DAGSTER_HOME": str(self.dagster_home),
             **scenario.environment(),
         }
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
 
     def read(self, table: str) -> Rows:
         """All rows of a Delta table; none when it does not exist."""
