@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from configs.databricks import CatalogName, DatabricksSettings
 from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
@@ -27,7 +28,7 @@ class LakehouseSettings(_Section):
 
     warehouse: str = Field(min_length=1)
     landing: str = Field(min_length=1)
-    catalog: str | None = None
+    catalog: CatalogName | None = None
 
 
 class SparkSettings(_Section):
@@ -83,6 +84,7 @@ class Settings(_Section):
     rules: RuleSettings
     analytics: AnalyticsSettings
     retention: RetentionSettings
+    databricks: DatabricksSettings
 
     @property
     def is_prod(self) -> bool:

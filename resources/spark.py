@@ -7,14 +7,16 @@ import os
 import threading
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
 from ledger.errors import SettingsError
 from resources.spark_jvm import jvm_conf
+
+if TYPE_CHECKING:
+    from dagster_pyspark import LazyPySparkResource
 
 _LOCK = threading.Lock()
 _SESSION_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
@@ -27,25 +29,36 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     with _LOCK:
         os.environ["TZ"] = "UTC"
         time.tzset()
-        session = _resource(
-            settings.engine, settings.master, tuple(sorted(settings.conf.items())), settings.memory_mb
-        )
-        spark: SparkSession = session.spark_session
+        conf = tuple(sorted(settings.conf.items()))
+        spark: SparkSession
+        if settings.engine == "databricks":
+            spark = _cluster_session(conf)
+        else:
+            spark = _resource(settings.engine, settings.master, conf, settings.memory_mb).spark_session
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark
+
+
+def _cluster_session(conf: tuple[tuple[str, str], ...]) -> SparkSession:
+    """The cluster's own session. dagster-pyspark is not installed there: it would bring another pyspark along."""
+    builder: Any = SparkSession.builder
+    for key, value in conf:
+        builder = builder.config(key, value)
+    session: SparkSession = builder.getOrCreate()
+    return session
 
 
 @cache
 def _resource(
     engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int
 ) -> LazyPySparkResource:
+    from dagster_pyspark import LazyPySparkResource
+
     if engine == "sail":
         return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
     if engine == "spark":
         return LazyPySparkResource(spark_config=jvm_conf(master, memory_mb, dict(conf)))
-    if engine == "databricks":
-        return LazyPySparkResource(spark_config=dict(conf))
     raise SettingsError(f"spark.engine {engine!r} is unknown")
 
 

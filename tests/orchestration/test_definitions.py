@@ -124,7 +124,7 @@ def test_external_bronze_is_observed_and_not_loaded() -> None:
     """INV-23: where another system fills Bronze, the keys stay and nothing materializes them."""
     settings = load_settings({"PIPELINE_CFG__BRONZE__INGEST": "external"})
     external = dg.Definitions(
-        assets=all_assets(settings), jobs=all_jobs(), resources=resources()
+        assets=all_assets(settings), jobs=all_jobs(), resources=resources(settings)
     ).resolve_asset_graph()
     assert set(external.get_all_asset_keys()) == set(KEYS)
     bronze = {key for key in KEYS if key.path[0] == "bronze"}

@@ -1,0 +1,1 @@
+"""Everything about running a step on Databricks, and nothing else: replacing the launcher replaces this package."""
