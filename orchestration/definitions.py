@@ -8,4 +8,6 @@ from configs.settings import load_settings
 from orchestration.jobs import all_assets, all_jobs
 from resources.environments import resources
 
-defs = dg.Definitions(assets=all_assets(load_settings()), jobs=all_jobs(), resources=resources(load_settings()))
+defs = dg.Definitions(
+    assets=all_assets(load_settings()), jobs=all_jobs(), resources=resources(load_settings())
+)

@@ -18,23 +18,23 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.step_launcher import StepRunRef
 from dagster._core.errors import raise_execution_interrupts
-from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
+from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.external_step import step_context_to_step_run_ref
 from dagster._serdes import deserialize_value
 from dagster_databricks import DatabricksPySparkStepLauncher
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound
 
 from configs.databricks import DatabricksSettings
 from configs.settings import ROOT
 from resources.databricks import remote_entry
 from resources.databricks.code_package import ALLOWED, code_zip
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
-from resources.databricks.run_state import RunState, run_state
+from resources.databricks.run_state import RunState
 from resources.databricks.staging import DbfsStaging, Staging, VolumeStaging
 from resources.databricks.submission import StepAttempt, submission
+from resources.databricks.submitted import SubmittedRun
 
 RUN_STARTED_TAG = "ledger/run_started"
 _ENDS = {
@@ -87,7 +87,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
         """Stage, submit, watch; whatever happens, stop the remote run, fetch its output and clear the staging."""
         attempt = self._attempt(step_context)
         staging = self._staging(attempt)
-        run = _Submitted(self._client, attempt)
+        run = SubmittedRun(self._client, attempt)
         try:
             with raise_execution_interrupts():
                 self._stage(step_context, staging, secrets)
@@ -157,7 +157,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
     # -- meanwhile ----------------------------------------------------------------------------------------------------
 
     def _watch(
-        self, context: StepExecutionContext, staging: Staging, run: _Submitted
+        self, context: StepExecutionContext, staging: Staging, run: SubmittedRun
     ) -> Iterator[DagsterEvent]:
         give_up = time.monotonic() + self.databricks_runner.max_wait_time_sec
         seen, has_ended = 0, False
@@ -206,7 +206,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
 
     # -- after --------------------------------------------------------------------------------------------------------
 
-    def _retry_or_fail(self, run: _Submitted, problem: str, fault: Exception) -> None:
+    def _retry_or_fail(self, run: SubmittedRun, problem: str, fault: Exception) -> None:
         if run.attempt.number >= run.attempt.maximum:
             raise run.failure(problem) from fault
         raise dg.RetryRequested(
@@ -221,66 +221,6 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
                 text = (staging.get(name) or b"").decode(errors="replace").strip()
                 if text:
                     context.log.info(f"{name} of {context.step.key} on Databricks (its end):\n{text}")
-
-
-class _Submitted:
-    """The Databricks run of one attempt, once there is one."""
-
-    def __init__(self, client: WorkspaceClient, attempt: StepAttempt) -> None:
-        self._jobs, self.attempt = client.jobs, attempt
-        self.run_id: int | None = None
-        self.url: str | None = None
-        self.is_announced = False
-        self._is_over = False
-
-    def refresh(self, patience_sec: float, *, may_be_lost: bool) -> RunState:
-        """Its state now. When ``may_be_lost``, a fault counts as its end: the step has already ended."""
-        assert self.run_id is not None
-        run_id = self.run_id
-        try:
-            run = patiently(lambda: self._jobs.get_run(run_id), "poll", patience_sec=patience_sec)
-        except (InfrastructureFault, RemoteRefusal, NotFound) as fault:
-            if may_be_lost:
-                return RunState("TERMINATED", "UNKNOWN", str(fault), None)
-            if isinstance(fault, NotFound):
-                raise InfrastructureFault(f"the run is gone: {fault}") from fault
-            raise
-        self.url = run.run_page_url or self.url
-        state = run_state(run)
-        self._is_over = state.is_terminal
-        return state
-
-    def announcement(self, context: StepExecutionContext) -> DagsterEvent:
-        return DagsterEvent.from_step(
-            DagsterEventType.ENGINE_EVENT,
-            context,
-            message=f"Databricks run {self.run_id} ({self.attempt}): {self.url}",
-            event_specific_data=EngineEventData(metadata=self._metadata()),
-        )
-
-    def failure(self, problem: str) -> dg.Failure:
-        """What Dagster shows of a failed attempt."""
-        where = f"Databricks run {self.run_id}" if self.run_id else "Databricks"
-        return dg.Failure(
-            f"{where}, attempt {self.attempt.number} of {self.attempt.maximum}: {problem}"
-            + (f" ({self.url})" if self.url else ""),
-            metadata=self._metadata(),
-            allow_retries=False,
-        )
-
-    def stop(self) -> None:
-        """Cancel what may still be running. Best effort: the run's own timeout stands behind it."""
-        if self.run_id is not None and not self._is_over:
-            with suppress(Exception):
-                self._jobs.cancel_run(self.run_id)
-
-    def _metadata(self) -> dict[str, Any]:
-        metadata: dict[str, Any] = {"databricks_attempt": f"{self.attempt.number}/{self.attempt.maximum}"}
-        if self.run_id is not None:
-            metadata["databricks_run_id"] = str(self.run_id)
-        if self.url:
-            metadata["databricks_run_url"] = dg.MetadataValue.url(self.url)
-        return metadata
 
 
 def _portable(step: StepRunRef, context: StepExecutionContext) -> StepRunRef:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from dagster._core.definitions.step_launcher import StepLauncher
 from dagster._core.events import DagsterEvent
@@ -13,6 +13,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from configs.settings import SETTING_PREFIX, Settings
 from ledger.errors import LedgerError, SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
+from resources.databricks.code_package import ALLOWED
 from resources.databricks.preflight import SALT_VARIABLE, refuse_unsafe
 from resources.ledger import LedgerResource
 
@@ -25,6 +26,8 @@ class DatabricksLedger(LedgerResource, StepLauncher):
 
     Dagster asks a step's resources for a launcher; on the cluster the plain :class:`LedgerResource` is bound.
     """
+
+    code: ClassVar[Sequence[tuple[str, str]]] = ALLOWED
 
     def lakehouse(self, settings: Settings) -> Lakehouse:
         raise SettingsError(
@@ -50,6 +53,7 @@ class DatabricksLedger(LedgerResource, StepLauncher):
                 credentials(settings.databricks, os.environ),
                 environment=remote_environment(os.environ),
                 environment_name=settings.environment,
+                code=self.code,
             )
         except (LedgerError, ValueError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error

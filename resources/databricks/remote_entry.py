@@ -43,7 +43,10 @@ def main(folder: Path, dbutils: Any) -> None:
         try:
             _check_versions(config["versions"])
             zipfile.ZipFile(folder / "code.zip").extractall(code)
-            sys.path.insert(0, code)
+            sys.path[:0] = [
+                str(folder),
+                code,
+            ]  # Dagster takes the first entry for the script's and leaves it out
             os.environ.update(config["environment"])
             secrets += _export_secrets(config["secrets"], dbutils)
             step = _loaded(folder)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from databricks.sdk.errors import NotFound
 from databricks.sdk.errors.base import DatabricksError
@@ -13,6 +16,7 @@ from resources.databricks.faults import patiently
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.files import DirectoryEntry
 
 _DBFS_BLOCK = 1024 * 1024  # the API takes and gives no more at once
 
@@ -67,8 +71,10 @@ class VolumeStaging:
     uri = path
 
     def delete(self) -> None:
-        for entry in list(self._files.list_directory_contents(self._folder)):
-            self._files.delete(str(entry.path))
+        for entry in self._entries():
+            path = str(entry.path)
+            with suppress(NotFound):
+                self._call(partial(self._files.delete, path), f"removing {path}")
         folder = self._folder
         while folder != self._root:
             try:
@@ -77,6 +83,16 @@ class VolumeStaging:
                 return  # another step's files are still there
             folder = folder.rpartition("/")[0]
 
+    def _entries(self) -> list[DirectoryEntry]:
+        try:
+            return patiently(
+                lambda: list(self._files.list_directory_contents(self._folder)),
+                "listing the staging folder",
+                patience_sec=self._patience_sec,
+            )
+        except NotFound:
+            return []
+
     def _read(self, path: str) -> bytes:
         stream = self._files.download(path).contents
         if stream is None:
@@ -84,8 +100,8 @@ class VolumeStaging:
         with stream:
             return bytes(stream.read())
 
-    def _call(self, call: object, what: str) -> None:
-        patiently(call, what, patience_sec=self._patience_sec)  # type: ignore[arg-type]
+    def _call(self, call: Callable[[], Any], what: str) -> None:
+        patiently(call, what, patience_sec=self._patience_sec)
 
 
 class DbfsStaging:
