@@ -13,7 +13,7 @@ from ledger.gold import fact_payment_anonymized, pipeline_state
 from ledger.pipelines.analytics import run_analytics
 from orchestration.partitions import kst_days
 from orchestration.run_config import RunParameters
-from resources.ledger import LedgerResource
+from resources.ledger import NEEDS_SALT, LedgerResource
 
 WRITES = {fact_payment_anonymized.TABLE: (), pipeline_state.TABLE: ("pipeline_c",)}
 _DEPS = tuple(SILVER_KEYS[n] for n in ("order_events", "order_items", "products"))
@@ -30,7 +30,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
             for table, writer in WRITES.items()
         ],
         retry_policy=RETRY_POLICY,
-        op_tags=OP_TAGS,
+        op_tags={**OP_TAGS, **NEEDS_SALT},
     )
     def analytics(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource

@@ -19,7 +19,7 @@ from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.side_by_side import side_by_side
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve
-from resources.ledger import LedgerResource
+from resources.ledger import RUN_STARTED_TAG, LedgerResource
 
 # Faults that may pass: twice more, five minutes apart (spec section 3).
 RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=300)
@@ -99,6 +99,9 @@ def running(
 
 def _attempt_started(context: dg.AssetExecutionContext, ledger: LedgerResource) -> datetime:
     """When this run began: B's tasks share it, so that one attempt is one row of the run log."""
+    told = context.run.tags.get(RUN_STARTED_TAG)
+    if told and not context.retry_number:
+        return datetime.fromisoformat(told)
     stats = context.instance.get_run_record_by_id(context.run.run_id)
     if stats is None or stats.start_time is None or context.retry_number:
         return ledger.now()

@@ -91,6 +91,11 @@ class Settings(_Section):
         """A production context: by environment or by the production catalog (spec section 8)."""
         return self.environment == "prod" or self.lakehouse.catalog == self.rules.prod_catalog
 
+    @property
+    def has_local_tables(self) -> bool:
+        """Whether this process can read the tables itself; on Databricks only a step on a cluster can."""
+        return self.spark.engine != "databricks"
+
     def resolved(self, path: str) -> str:
         """A path of the settings, relative ones against the repository; URIs and volumes as they are."""
         return path if "://" in path else str((ROOT / path).resolve())

@@ -38,30 +38,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def day(arguments: argparse.Namespace) -> int:
     from orchestration.launch import day_launches, plan, preparations
-    from resources.ledger import LedgerResource
 
     settings, day = load_settings(), _date("day", arguments.day)
     run_id = {"run_id": arguments.run_id} if arguments.run_id else {}
     plan(
         "pipeline_silver_materialization", run_id, day.isoformat()
     )  # refuses a wrong day or run id before Spark starts
-    ran = []
-    with LedgerResource().lakehouse(settings) as lakehouse:
-        for launch in preparations(lakehouse):
-            ran += _execute_all([launch])
-            if not ran[-1].success:
-                return _finish(arguments, ran, [], None)
+    ran = _execute_all(preparations(settings))
+    if ran and not ran[-1].success:
+        return _finish(arguments, ran, [], None)
     ran += _execute_all(day_launches(day, settings, arguments.run_id))
     return _finish(arguments, ran, [day], arguments.run_id)
 
 
 def ingest(arguments: argparse.Namespace) -> int:
     from orchestration.launch import plan, preparations
-    from resources.ledger import LedgerResource
 
     launches = plan("bronze_ingest", {}, _date("day", arguments.day).isoformat())
-    with LedgerResource().lakehouse(load_settings()) as lakehouse:
-        ran = _execute_all(preparations(lakehouse))
+    ran = _execute_all(preparations(load_settings()))
     ran += _execute_all(launches)
     return _finish(arguments, ran, [], None)
 
@@ -70,13 +64,14 @@ def show(arguments: argparse.Namespace) -> int:
     from ledger.merge import Scope
     from ledger.tables import by_name
     from orchestration.report import render_rows, to_json
-    from resources.ledger import LedgerResource
+    from resources.environments import ledger_of
 
     table = by_name(arguments.table)
     day = _date("--date", arguments.date) if arguments.date else None
     if day and not table.partition_by:
         raise ParameterError(f"--date: {table.full_name} has no date partition", action="leave --date out")
-    with LedgerResource().lakehouse(load_settings()) as lakehouse:
+    settings = load_settings()
+    with ledger_of(settings).lakehouse(settings) as lakehouse:
         df = lakehouse.read(table, Scope.of([day]) if day else None).limit(arguments.limit)
         rows = [row.asDict() for row in df.collect()]
     print(to_json(rows) if arguments.json else render_rows(table, rows))
@@ -87,9 +82,10 @@ def state(arguments: argparse.Namespace) -> int:
     from ledger.gold import pipeline_state
     from ledger.state import days_due_for_restatement
     from orchestration.report import render_rows, to_json
-    from resources.ledger import LedgerResource
+    from resources.environments import ledger_of
 
-    with LedgerResource().lakehouse(load_settings()) as lakehouse:
+    settings = load_settings()
+    with ledger_of(settings).lakehouse(settings) as lakehouse:
         rows = [r.asDict() for r in lakehouse.read(pipeline_state.TABLE).orderBy("pipeline_name").collect()]
         due = [day.isoformat() for day in days_due_for_restatement(lakehouse)]
     if arguments.json:
@@ -147,12 +143,13 @@ def _finish(
     arguments: argparse.Namespace, ran: Sequence[Any], days: Sequence[date], run_id: str | None
 ) -> int:
     from orchestration.report import render, summarize, to_json
-    from resources.ledger import LedgerResource
+    from resources.environments import ledger_of
 
     failed = next((r for r in ran if not r.success), None)
     summaries = []
-    if days and (failed is None or failed.launch.job != "bootstrap_catalog"):
-        with LedgerResource().lakehouse(load_settings()) as lakehouse:
+    settings = load_settings()
+    if days and settings.has_local_tables and (failed is None or failed.launch.job != "bootstrap_catalog"):
+        with ledger_of(settings).lakehouse(settings) as lakehouse:
             summaries = [summarize(lakehouse, day, run_id) for day in dict.fromkeys(days)]
     if arguments.json:
         runs = [

@@ -10,9 +10,10 @@ import dagster as dg
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
-from configs.settings import Settings
+from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from resources.environments import run_executor
 
 PIPELINE_JOBS = {
     "pipeline_a": "pipeline_a_guardrail",
@@ -46,7 +47,7 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def all_jobs() -> list[Any]:
-    """Every job; one process per run, so that a run starts Spark once."""
+    """Every job."""
     keys = {
         "pipeline_a_guardrail": _keys(guardrail.WRITES),
         "pipeline_silver_materialization": _keys(silver.WRITES),
@@ -59,10 +60,9 @@ def all_jobs() -> list[Any]:
         "sync_dim_rule_scd2": [asset_key(dim_rule_scd2.TABLE)],
         "bronze_ingest": list(bronze.KEYS.values()),
     }
+    executor = run_executor(load_settings())
     jobs = [
-        dg.define_asset_job(
-            name, selection=selected, executor_def=dg.in_process_executor, tags={"pipeline": name}
-        )
+        dg.define_asset_job(name, selection=selected, executor_def=executor, tags={"pipeline": name})
         for name, selected in keys.items()
     ]
     return [*jobs, bootstrap_catalog]

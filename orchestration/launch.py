@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from configs.settings import ROOT, Settings, load_settings
 from ledger.errors import ParameterError
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
 from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from resources.environments import ledger_of
 from resources.ledger import LedgerResource
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
@@ -106,7 +108,7 @@ def _plan_pipeline(
     job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
 ) -> list[Launch]:
     _refuse_unknown(job, given, ALLOWED[pipeline])
-    ledger = LedgerResource()
+    ledger = ledger_of(settings)
     now = ledger.now()
     what = resolve(
         pipeline,
@@ -169,26 +171,48 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     """Make one run in this process and wait for it."""
-    from orchestration.definitions import defs  # imported late: --help and bad usage need no Dagster graph
-
     _quieten_dagster()
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     ops = JOB_OPS[launch.job]
     if ops and launch.parameters:
         config["ops"] = {op: {"config": dict(launch.parameters)} for op in ops}
-    result = defs.resolve_job_def(launch.job).execute_in_process(
-        run_config=config,
-        instance=instance,
-        partition_key=launch.day.isoformat() if launch.day else None,
-        raise_on_error=False,
-    )
+    run = _run_here if load_settings().has_local_tables else _run_launched
+    result = run(launch, config, instance)
     if result.success:
         return Launched(launch, result.run_id, success=True)
     step, reason = _first_failure(result)
     return Launched(launch, result.run_id, success=False, step=step, reason=reason)
 
 
-def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, str]:
+def _run_here(
+    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
+    from orchestration.definitions import defs  # imported late: --help and bad usage need no Dagster graph
+
+    return defs.resolve_job_def(launch.job).execute_in_process(
+        run_config=config,
+        instance=instance,
+        partition_key=launch.day.isoformat() if launch.day else None,
+        raise_on_error=False,
+    )
+
+
+def _run_launched(
+    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance
+) -> dg.JobExecutionResult:
+    """For steps that a launcher takes elsewhere, which needs a job that another process can load."""
+    repository = ReconstructableRepository.for_module("orchestration.definitions", "defs", str(ROOT))
+    tags = {PARTITION_NAME_TAG: launch.day.isoformat()} if launch.day else {}
+    return dg.execute_job(
+        repository.get_reconstructable_job(launch.job),
+        instance=instance,
+        run_config=config,
+        tags=tags,
+        raise_on_error=False,
+    )
+
+
+def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str | None, str]:
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
@@ -207,13 +231,19 @@ def _quieten_dagster() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def preparations(lakehouse: Lakehouse) -> Iterator[Launch]:
-    """What a day needs first: the catalog where a table is missing, the rules where there are none."""
-    is_complete = all(lakehouse.exists(table) for table in ALL)
-    if not is_complete:
-        yield Launch("bootstrap_catalog", None, {})
-    if not lakehouse.read(dim_rule_scd2.TABLE).limit(1).collect():
-        yield Launch("sync_dim_rule_scd2", None, {})
+def preparations(settings: Settings) -> Iterator[Launch]:
+    """What a day needs first: the catalog where a table is missing, the rules where there are none.
+
+    Nothing on Databricks: there both jobs are the operator's, on demand (runbook, section 2).
+    """
+    if not settings.has_local_tables:
+        return
+    with ledger_of(settings).lakehouse(settings) as lakehouse:
+        is_complete = all(lakehouse.exists(table) for table in ALL)
+        if not is_complete:
+            yield Launch("bootstrap_catalog", None, {})
+        if not lakehouse.read(dim_rule_scd2.TABLE).limit(1).collect():
+            yield Launch("sync_dim_rule_scd2", None, {})
 
 
 def day_launches(day: date, settings: Settings, run_id: str | None) -> list[Launch]:

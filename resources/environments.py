@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import dagster as dg
+
 from configs.settings import Settings
 from resources.ledger import LedgerResource
 
@@ -15,3 +17,13 @@ def resources(settings: Settings) -> dict[str, LedgerResource]:
     from resources.databricks.ledger import REMOTE_MARK, DatabricksLedger
 
     return {"ledger": LedgerResource() if REMOTE_MARK in os.environ else DatabricksLedger()}
+
+
+def ledger_of(settings: Settings) -> LedgerResource:
+    """The ledger for this process itself, which has tables only where it has Spark."""
+    return resources(settings)["ledger"]
+
+
+def run_executor(settings: Settings) -> dg.ExecutorDefinition:
+    """One process per run, so that a run starts Spark once; waiting for several clusters takes several processes."""
+    return dg.multiprocess_executor if not settings.has_local_tables else dg.in_process_executor

@@ -12,7 +12,12 @@ from ledger.errors import SecretError
 from ledger.lakehouse import Lakehouse
 from resources.spark import spark_session
 
-_SALT_VARIABLE = "ANON_USER_KEY_SALT"
+SALT_VARIABLE = "ANON_USER_KEY_SALT"
+# A launched step that carries this op tag gets the salt into its environment; no other step sees it.
+SECRET_TAG = "ledger/secret"
+NEEDS_SALT = {SECRET_TAG: SALT_VARIABLE}
+# When the run began, told to steps whose own Dagster instance has no history.
+RUN_STARTED_TAG = "ledger/run_started"
 _LOCAL_SALT = "local-salt-v1"
 
 
@@ -38,7 +43,7 @@ class LedgerResource(dg.ConfigurableResource[None]):
 
         Blank counts as missing. Raises :class:`SecretError` where a real one is required; the value is never logged.
         """
-        given = os.environ.get(_SALT_VARIABLE, "")
+        given = os.environ.get(SALT_VARIABLE, "")
         if given.strip():
             return given
         return _secret(settings) if settings.spark.engine == "databricks" else _LOCAL_SALT

@@ -35,8 +35,8 @@ from resources.databricks.run_state import RunState
 from resources.databricks.staging import DbfsStaging, Staging, VolumeStaging
 from resources.databricks.submission import StepAttempt, submission
 from resources.databricks.submitted import SubmittedRun
+from resources.ledger import RUN_STARTED_TAG
 
-RUN_STARTED_TAG = "ledger/run_started"
 _ENDS = {
     DagsterEventType.STEP_SUCCESS,
     DagsterEventType.STEP_FAILURE,

@@ -14,11 +14,10 @@ from configs.settings import SETTING_PREFIX, Settings
 from ledger.errors import LedgerError, SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
 from resources.databricks.code_package import ALLOWED
-from resources.databricks.preflight import SALT_VARIABLE, refuse_unsafe
-from resources.ledger import LedgerResource
+from resources.databricks.preflight import refuse_unsafe
+from resources.ledger import SALT_VARIABLE, SECRET_TAG, LedgerResource
 
 REMOTE_MARK = "LEDGER_REMOTE_STEP"
-SECRET_TAG = "ledger/secret"  # the op that carries it gets the salt; no other step sees it
 
 
 class DatabricksLedger(LedgerResource, StepLauncher):

@@ -7,8 +7,7 @@ from typing import Any
 
 from configs.settings import Settings
 from ledger.errors import ParameterError, SettingsError
-
-SALT_VARIABLE = "ANON_USER_KEY_SALT"
+from resources.ledger import SALT_VARIABLE
 
 
 def refuse_unsafe(settings: Settings, environ: Mapping[str, str], parameters: Mapping[str, Any]) -> None:

@@ -42,7 +42,9 @@ def _guard(forbidden: str, allowed: list[str]) -> Any:
 def _pretend(installed: dict[str, str]) -> None:
     """Other library versions than the host's, as far as package metadata tells."""
     real = importlib.metadata.version
-    importlib.metadata.version = lambda name: installed.get(name) or real(name)
+    importlib.metadata.version = lambda distribution_name: (
+        installed.get(distribution_name) or real(distribution_name)
+    )
 
 
 def _is_below(path: str, *folders: str) -> bool:

@@ -13,10 +13,9 @@ from assets.execution import failing_at_once
 from configs.settings import load_settings
 from ledger.errors import ParameterError, TransientError
 from resources.databricks.code_package import ALLOWED
-from resources.databricks.ledger import SECRET_TAG, DatabricksLedger
-from resources.databricks.preflight import SALT_VARIABLE
+from resources.databricks.ledger import DatabricksLedger
 from resources.environments import resources
-from resources.ledger import LedgerResource
+from resources.ledger import NEEDS_SALT, LedgerResource
 
 
 class ProbeLedger(DatabricksLedger):
@@ -36,7 +35,7 @@ class ProbeConfig(dg.Config):
 @dg.multi_asset(
     specs=[dg.AssetSpec("probe")],
     retry_policy=dg.RetryPolicy(max_retries=2, delay=0.05),
-    op_tags={SECRET_TAG: SALT_VARIABLE},
+    op_tags=NEEDS_SALT,
     check_specs=[dg.AssetCheckSpec("holds", asset="probe")],
 )
 def probe(

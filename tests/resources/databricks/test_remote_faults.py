@@ -177,9 +177,14 @@ def test_an_expired_token_fails_at_once_and_says_so(
     if when == "before":
         workspace.tokens.clear()
     else:
-        workspace.scripts.append(Script(kill_when=lambda: bool(workspace.tokens.clear())))
+        workspace.scripts.append(Script(kill_when=lambda: _revoked(workspace)))
     ran = run_probe(workspace, instance, what="hang")
     assert (ran.ends, ran.databricks_runs) == (["STEP_FAILURE"], int(when != "before"))
     assert "the token is not valid or has expired" in ran.failure
     if workspace.runs:
         assert workspace.runs[0].request["timeout_seconds"] == 3600, "what nobody can cancel ends by itself"
+
+
+def _revoked(workspace: Emulator) -> bool:
+    workspace.tokens.clear()
+    return False
