@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -71,7 +72,8 @@ class EmulatedRun:
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
@@ -99,10 +101,17 @@ class Runner:
         threading.Thread(target=self._live, args=(run,), daemon=True).start()
 
     def _live(self, run: EmulatedRun) -> None:
+        try:
+            run.end = self._lived(run)
+        except Exception as error:  # of the emulator itself: seen as what it is, not as a run that never ends
+            run.end = End("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR", f"emulator: {error!r}")
+        run.over.set()
+
+    def _lived(self, run: EmulatedRun) -> End:
         script = run.script
         self._sleep(run, script.start_delay_sec)
         if run.is_cancelled:
-            end: End | None = CANCELED
+            end = CANCELED
         elif script.never_starts is not None:
             end = script.never_starts
         else:
@@ -110,8 +119,7 @@ class Runner:
                 end = CANCELED if run.is_cancelled else self._run(run)
         run.life_cycle = "TERMINATING"
         time.sleep(script.terminating_sec)
-        run.end = script.ends_as or end
-        run.over.set()
+        return script.ends_as or end
 
     def _run(self, run: EmulatedRun) -> End:
         run.life_cycle = "RUNNING"
