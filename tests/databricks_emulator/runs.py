@@ -19,7 +19,7 @@ from tests.databricks_emulator.script import CANCELED, FAILED, SUCCESS, TIMED_OU
 
 ROOT = Path(__file__).resolve().parents[2]
 _TICK_SEC = 0.05
-_PASSED_ON = ("PATH", "HOME", "LANG", "JAVA_HOME")
+PASSED_ON = ("PATH", "HOME", "LANG", "JAVA_HOME")
 
 
 @dataclass
@@ -151,7 +151,7 @@ class Runner:
             "allowed": self._allowed,
         }
         (run.folder / "work").mkdir(parents=True)
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if "existing_cluster_id" in run.task:
             environment |= self.gateway
         with (run.folder / "out").open("wb") as out, (run.folder / "err").open("wb") as err:

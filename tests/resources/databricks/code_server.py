@@ -44,9 +44,10 @@ class CodeServer:
             run_id=None,
         )
         self._instance.launch_run(run.run_id, workspace)
-        return run.run_id
+        run_id: str = run.run_id
+        return run_id
 
-    def wait(self, run_id: str, timeout_sec: float = 120) -> dg.DagsterRunStatus:
+    def wait(self, run_id: str, timeout_sec: float = 600) -> dg.DagsterRunStatus:
         """How the run ended."""
         until = time.monotonic() + timeout_sec
         while (status := self.status(run_id)) not in OVER:

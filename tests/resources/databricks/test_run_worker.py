@@ -55,7 +55,7 @@ def test_a_killed_worker_leaves_a_run_that_databricks_ends_and_a_second_worker_d
     assert all(f"staging/{run_id}/" in path for path in left)
 
 
-def _until(holds: Callable[[], bool], timeout_sec: float = 60) -> None:
+def _until(holds: Callable[[], bool], timeout_sec: float = 300) -> None:
     until = time.monotonic() + timeout_sec
     while not holds():
         assert time.monotonic() < until, "it never came"
