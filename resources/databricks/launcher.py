@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import time
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.external_step import step_context_to_step_run_ref
 from dagster._serdes import deserialize_value
+from dagster._utils.warnings import SupersessionWarning
 from dagster_databricks import DatabricksPySparkStepLauncher
 from databricks.sdk import WorkspaceClient
 
@@ -37,6 +39,8 @@ from resources.databricks.submission import StepAttempt, submission
 from resources.databricks.submitted import SubmittedRun
 from resources.ledger import RUN_STARTED_TAG
 
+# Known, and decided (docs/decisions.md, D-050): the way on to Pipes is in docs/databricks.md.
+warnings.filterwarnings("ignore", category=SupersessionWarning, message="StepLauncher")
 _ENDS = {
     DagsterEventType.STEP_SUCCESS,
     DagsterEventType.STEP_FAILURE,

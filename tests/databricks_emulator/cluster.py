@@ -27,7 +27,8 @@ def shared_cluster(conf: Mapping[str, str], folder: Path) -> Iterator[dict[str, 
             stderr=log,
             text=True,
         )
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             line = process.stdout.readline()
             assert line, (folder / "driver.log").read_text(errors="replace")[-3000:]
