@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format ui bench docs lock clean
+.PHONY: help setup demo demo-databricks test lint format ui bench docs lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 setup: $(READY) ## Create .venv with every pinned package
 
@@ -21,6 +21,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## Three generated days, the last with planted faults: does the money add up?
 	@$(BIN)/python -m mock_data.demo
+
+demo-databricks: $(READY) ## The same controls on the Databricks path: launcher, emulated workspace, Spark on a JVM
+	@$(BIN)/python -m tests.databricks_emulator.demo
 
 ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true

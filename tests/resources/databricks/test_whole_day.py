@@ -88,6 +88,8 @@ def launched_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> I
             code_server(instance, "orchestration.definitions") as server,
         ):
             failures = _run_day(server)
+        for schema in home.warehouse.glob("*.db"):  # how Spark's own catalog names a schema's folder
+            schema.rename(schema.with_suffix(""))
         yield LaunchedDay(home, emulator, failures, folder)
 
 
