@@ -81,6 +81,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             **credentials,
         )
         self._settings, self._name, self._code, self._root = settings, environment_name, code, root
+        self._clean_up_sec = min(_CLEAN_UP_SEC, settings.patience_sec)
         config = self.databricks_runner.client.workspace_client.config
         config.retry_timeout_seconds = max(1, int(settings.patience_sec / _SDK_RETRIES))
         self._client = WorkspaceClient(config=config)
@@ -166,7 +167,8 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
         give_up = time.monotonic() + self.databricks_runner.max_wait_time_sec
         seen, has_ended = 0, False
         while True:
-            state = run.refresh(self._settings.patience_sec, may_be_lost=has_ended)
+            patience_sec = self._clean_up_sec if has_ended else self._settings.patience_sec
+            state = run.refresh(patience_sec, may_be_lost=has_ended)
             if seen == 0 and not run.is_announced and run.url:
                 run.is_announced = True
                 yield run.announcement(context)
@@ -195,7 +197,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
                     gzip.decompress(content).decode(), as_type=list
                 )
                 return events[seen:]
-            except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+            except (OSError, EOFError, zlib.error, ValueError):
                 time.sleep(pause)
         return []
 
