@@ -48,6 +48,7 @@ _ENDS = {
 }
 _ENTRY = "remote_entry.py"
 _SDK_RETRIES = 10  # of our patience, what one call may spend inside the SDK
+_CLEAN_UP_SEC = 30.0
 _QUEUE_SEC = 600  # what a run may wait for a cluster on top of its own timeout
 
 
@@ -91,7 +92,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
     ) -> Iterator[DagsterEvent]:
         """Stage, submit, watch; whatever happens, stop the remote run, fetch its output and clear the staging."""
         attempt = self._attempt(step_context)
-        staging = self._staging(attempt)
+        staging = self._staging(attempt, self._settings.patience_sec)
         run = SubmittedRun(self._client, attempt)
         try:
             with raise_execution_interrupts():
@@ -104,11 +105,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             raise run.failure(f"{refusal}") from refusal
         finally:
             run.stop()
-            self._fetch_output(step_context, staging)
-            with suppress(
-                Exception
-            ):  # a leftover is swept by the next run of this kind or by the volume's owner
-                staging.delete()
+            self._clean_up(step_context, attempt)
 
     # -- before -------------------------------------------------------------------------------------------------------
 
@@ -122,13 +119,13 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             maximum=self._settings.retries.max + 1,
         )
 
-    def _staging(self, attempt: StepAttempt) -> Staging:
+    def _staging(self, attempt: StepAttempt, patience_sec: float) -> Staging:
         kind = VolumeStaging if self._settings.staging.kind == "volume" else DbfsStaging
         return kind(
             self._client,
             self._settings.staging.path,
             attempt.folder,
-            patience_sec=self._settings.patience_sec,
+            patience_sec=patience_sec,
         )
 
     def _stage(
@@ -219,14 +216,19 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             max_retries=self._settings.retries.max, seconds_to_wait=self._settings.retries.delay_sec
         ) from run.failure(problem)
 
-    @staticmethod
-    def _fetch_output(context: StepExecutionContext, staging: Staging) -> None:
-        """The end of what the step printed; the driver's log has all of it."""
-        for name in ("stdout", "stderr"):
-            with suppress(Exception):
+    def _clean_up(self, context: StepExecutionContext, attempt: StepAttempt) -> None:
+        """Log the end of what the step printed (the driver's log has all of it) and remove the staged files.
+
+        How the step ended is settled by now: neither may change it, nor hold it up for long.
+        """
+        staging = self._staging(attempt, self._clean_up_sec)
+        with suppress(Exception):
+            for name in ("stdout", "stderr"):
                 text = (staging.get(name) or b"").decode(errors="replace").strip()
                 if text:
                     context.log.info(f"{name} of {context.step.key} on Databricks (its end):\n{text}")
+        with suppress(Exception):
+            staging.delete()
 
 
 def _portable(step: StepRunRef, context: StepExecutionContext) -> StepRunRef:
