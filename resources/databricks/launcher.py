@@ -48,6 +48,7 @@ _ENDS = {
 }
 _ENTRY = "remote_entry.py"
 _SDK_RETRIES = 10  # of our patience, what one call may spend inside the SDK
+_CLEAN_UP_SEC = 30.0
 _QUEUE_SEC = 600  # what a run may wait for a cluster on top of its own timeout
 
 
@@ -81,6 +82,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             **credentials,
         )
         self._settings, self._name, self._code, self._root = settings, environment_name, code, root
+        self._clean_up_sec = min(_CLEAN_UP_SEC, settings.patience_sec)
         config = self.databricks_runner.client.workspace_client.config
         config.retry_timeout_seconds = max(1, int(settings.patience_sec / _SDK_RETRIES))
         self._client = WorkspaceClient(config=config)
@@ -90,7 +92,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
     ) -> Iterator[DagsterEvent]:
         """Stage, submit, watch; whatever happens, stop the remote run, fetch its output and clear the staging."""
         attempt = self._attempt(step_context)
-        staging = self._staging(attempt)
+        staging = self._staging(attempt, self._settings.patience_sec)
         run = SubmittedRun(self._client, attempt)
         try:
             with raise_execution_interrupts():
@@ -103,11 +105,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             raise run.failure(f"{refusal}") from refusal
         finally:
             run.stop()
-            self._fetch_output(step_context, staging)
-            with suppress(
-                Exception
-            ):  # a leftover is swept by the next run of this kind or by the volume's owner
-                staging.delete()
+            self._clean_up(step_context, attempt)
 
     # -- before -------------------------------------------------------------------------------------------------------
 
@@ -121,13 +119,13 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             maximum=self._settings.retries.max + 1,
         )
 
-    def _staging(self, attempt: StepAttempt) -> Staging:
+    def _staging(self, attempt: StepAttempt, patience_sec: float) -> Staging:
         kind = VolumeStaging if self._settings.staging.kind == "volume" else DbfsStaging
         return kind(
             self._client,
             self._settings.staging.path,
             attempt.folder,
-            patience_sec=self._settings.patience_sec,
+            patience_sec=patience_sec,
         )
 
     def _stage(
@@ -166,7 +164,8 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
         give_up = time.monotonic() + self.databricks_runner.max_wait_time_sec
         seen, has_ended = 0, False
         while True:
-            state = run.refresh(self._settings.patience_sec, may_be_lost=has_ended)
+            patience_sec = self._clean_up_sec if has_ended else self._settings.patience_sec
+            state = run.refresh(patience_sec, may_be_lost=has_ended)
             if seen == 0 and not run.is_announced and run.url:
                 run.is_announced = True
                 yield run.announcement(context)
@@ -195,7 +194,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
                     gzip.decompress(content).decode(), as_type=list
                 )
                 return events[seen:]
-            except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+            except (OSError, EOFError, zlib.error, ValueError):
                 time.sleep(pause)
         return []
 
@@ -217,14 +216,19 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             max_retries=self._settings.retries.max, seconds_to_wait=self._settings.retries.delay_sec
         ) from run.failure(problem)
 
-    @staticmethod
-    def _fetch_output(context: StepExecutionContext, staging: Staging) -> None:
-        """The end of what the step printed; the driver's log has all of it."""
-        for name in ("stdout", "stderr"):
-            with suppress(Exception):
+    def _clean_up(self, context: StepExecutionContext, attempt: StepAttempt) -> None:
+        """Log the end of what the step printed (the driver's log has all of it) and remove the staged files.
+
+        How the step ended is settled by now: neither may change it, nor hold it up for long.
+        """
+        staging = self._staging(attempt, self._clean_up_sec)
+        with suppress(Exception):
+            for name in ("stdout", "stderr"):
                 text = (staging.get(name) or b"").decode(errors="replace").strip()
                 if text:
                     context.log.info(f"{name} of {context.step.key} on Databricks (its end):\n{text}")
+        with suppress(Exception):
+            staging.delete()
 
 
 def _portable(step: StepRunRef, context: StepExecutionContext) -> StepRunRef:

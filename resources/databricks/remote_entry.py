@@ -156,7 +156,7 @@ class _EventFile:
 @contextlib.contextmanager
 def _captured(folder: Path, secrets: list[str]) -> Iterator[None]:
     """Output still goes to the driver's log, whole; its end also goes to the staging folder."""
-    out, err = _Tail(sys.stdout), _Tail(sys.stderr)
+    out, err = _Tail(sys.stdout, secrets), _Tail(sys.stderr, secrets)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield
@@ -167,13 +167,13 @@ def _captured(folder: Path, secrets: list[str]) -> Iterator[None]:
 
 
 class _Tail(io.TextIOBase):
-    """Passes text through and remembers its end."""
+    """Passes text through, without secrets, and remembers its end."""
 
-    def __init__(self, through: Any) -> None:
-        self._through, self._kept, self._size = through, [""], 0
+    def __init__(self, through: Any, secrets: list[str]) -> None:
+        self._through, self._secrets, self._kept, self._size = through, secrets, [""], 0
 
     def write(self, text: str) -> int:
-        self._through.write(text)
+        self._through.write(_concealed(text, self._secrets))
         self._kept.append(text[-_TAIL_CHARACTERS:])
         self._size += len(self._kept[-1])
         if self._size > 8 * _TAIL_CHARACTERS:

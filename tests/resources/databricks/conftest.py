@@ -9,9 +9,7 @@ import dagster as dg
 import pytest
 
 from tests.databricks_emulator import Emulator
-from tests.resources.databricks.workspace import host_environment
-
-CANARY = 'canary-"salt"-7f3a'
+from tests.resources.databricks.workspace import CANARY, host_environment
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from io import BytesIO
@@ -12,7 +13,7 @@ import pytest
 
 from resources.databricks.code_package import ALLOWED
 from tests.databricks_emulator import Emulator
-from tests.resources.databricks.workspace import run_probe
+from tests.resources.databricks.workspace import CANARY, run_probe
 
 
 def test_a_step_runs_on_the_cluster_and_its_events_come_back(
@@ -22,8 +23,8 @@ def test_a_step_runs_on_the_cluster_and_its_events_come_back(
     assert ran.success, workspace.runs[-1].driver_log
     assert ran.types("STEP_START", "ASSET_CHECK_EVALUATION", "ASSET_MATERIALIZATION", "STEP_SUCCESS") == [
         "STEP_START",
-        "ASSET_CHECK_EVALUATION",
         "ASSET_MATERIALIZATION",
+        "ASSET_CHECK_EVALUATION",
         "STEP_SUCCESS",
     ]
     assert (ran.databricks_runs, ran.staged) == (1, [])
@@ -91,6 +92,19 @@ def test_a_step_prints_100_mb_and_dagster_keeps_the_end(
     logged = [e.user_message for e in instance.all_logs(_run_id(instance))]
     assert max(map(len, logged)) < 70_000
     assert any("last line" in message for message in logged)
+
+
+def test_a_step_that_shows_its_secret_shows_nothing(
+    workspace: Emulator, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    ran = run_probe(workspace, instance, what="salt")
+    assert ran.metadata["salt"] == f"{len(CANARY)} characters, [REDACTED]"
+    assert "the salt is [REDACTED]" in workspace.runs[0].driver_log
+    forms = [CANARY.encode(), json.dumps(CANARY)[1:-1].encode()]
+    kept = {str(p): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    kept |= {path: b"".join(parts) for path, parts in workspace.storage.ever_written.items()}
+    assert kept
+    assert [path for path, content in kept.items() if any(form in content for form in forms)] == []
 
 
 def test_slow_polling_loses_no_event(

@@ -17,7 +17,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from tests.databricks_emulator import Emulator
 from tests.databricks_emulator.emulator import TOKEN
 
-STAGING = "/Volumes/ledger_dev/ops/staging"
+CANARY = 'canary-"salt"-7f3a'  # a quote in it, so that its form in JSON is another one
 
 
 def host_environment(emulator: Emulator, **settings: str) -> dict[str, str]:
