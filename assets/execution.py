@@ -24,6 +24,7 @@ from resources.ledger import RUN_STARTED_TAG, LedgerResource
 # Faults that may pass: twice more, five minutes apart (spec section 3).
 RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=300)
 OP_TAGS = {"dagster/max_runtime": "3600"}
+Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 10
@@ -48,7 +49,7 @@ def failing_at_once() -> Iterator[None]:
 
 
 def resolved(
-    context: dg.AssetExecutionContext,
+    context: Context,
     ledger: LedgerResource,
     settings: Settings,
     pipeline: Pipeline,
@@ -85,7 +86,7 @@ def pipeline_run(
 
 @contextmanager
 def running(
-    context: dg.AssetExecutionContext, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
+    context: Context, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
 ) -> Iterator[tuple[Run, ResolvedRun]]:
     """Everything around a pipeline's compute: parameters, lakehouse, errors."""
     with failing_at_once():
@@ -97,7 +98,7 @@ def running(
             yield pipeline_run(ledger, settings, lakehouse, what, _attempt_started(context, ledger)), what
 
 
-def _attempt_started(context: dg.AssetExecutionContext, ledger: LedgerResource) -> datetime:
+def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:
     """When this run began: B's tasks share it, so that one attempt is one row of the run log."""
     told = context.run.tags.get(RUN_STARTED_TAG)
     if told and not context.retry_number:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from configs.settings import load_settings
-from orchestration.jobs import all_assets, all_jobs
+from orchestration.jobs import all_assets, all_checks, all_jobs
 from resources.environments import resources
 
+_settings = load_settings()
 defs = dg.Definitions(
-    assets=all_assets(load_settings()), jobs=all_jobs(), resources=resources(load_settings())
+    assets=all_assets(_settings),
+    asset_checks=all_checks(_settings),
+    jobs=all_jobs(),
+    resources=resources(_settings),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,6 +10,7 @@ import dagster as dg
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
+from assets.checks.gates import gate_checks, gate_keys
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
@@ -27,8 +28,13 @@ JOB_OPS = {
     "bronze_ingest": (),
     "pipeline_a_guardrail": ("guardrail",),
     "pipeline_silver_materialization": ("materialize_silver",),
-    "pipeline_b_controls": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
-    "pipeline_c_analytics": ("analytics",),
+    "pipeline_b_controls": (
+        "pipeline_b_gate",
+        "pipeline_b_recon",
+        "pipeline_b_supply_ops",
+        "pipeline_b_finalize_success",
+    ),
+    "pipeline_c_analytics": ("pipeline_c_gate", "analytics"),
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
 }
@@ -44,6 +50,11 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         analytics.analytics_assets(settings),
         rules.dim_rule_scd2_asset,
     ]
+
+
+def all_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """Every asset check with an operation of its own; the others are part of the operation that has their numbers."""
+    return gate_checks(settings)
 
 
 def all_jobs() -> list[Any]:
@@ -62,10 +73,25 @@ def all_jobs() -> list[Any]:
     }
     executor = run_executor(load_settings())
     jobs = [
-        dg.define_asset_job(name, selection=selected, executor_def=executor, tags={"pipeline": name})
+        dg.define_asset_job(
+            name,
+            selection=_selection(name, selected),
+            executor_def=executor,
+            tags={"pipeline": name},
+        )
         for name, selected in keys.items()
     ]
     return [*jobs, bootstrap_catalog]
+
+
+def _selection(job: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSelection:
+    """The assets with the checks of their own operations, and the checks that the job evaluates besides.
+
+    Left to itself Dagster adds every check on a selected asset, so that Silver's job would ask B's gate.
+    """
+    pipeline = next((p for p, name in PIPELINE_JOBS.items() if name == job), None)
+    besides = gate_keys(pipeline) if pipeline else []
+    return dg.AssetSelection.assets(*keys).without_checks() | dg.AssetSelection.checks(*besides)
 
 
 def _keys(writes: Mapping[Table, tuple[str, ...]]) -> list[dg.AssetKey]:

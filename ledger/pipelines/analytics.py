@@ -10,8 +10,9 @@ from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.readiness import check_ready
 from ledger.silver import order_events, order_items, products
-from ledger.state import check_ready, record_success
+from ledger.state import record_success
 from ledger.window import Window
 
 
