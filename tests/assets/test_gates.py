@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from assets.checks.gates import gate_keys
@@ -124,7 +123,7 @@ def test_a_gate_in_a_run_of_something_else_blocks_nothing_and_records_nothing(af
     """INV-50: the checks of an asset that someone materializes by hand are not an attempt of C."""
     before = log_rows(after_day_1, "c")
     job = defs.resolve_implicit_global_asset_job_def().get_subset(
-        asset_selection={dg.AssetKey(["gold", "recon_daily_snapshot_flow"])},
+        asset_selection=set(defs.resolve_assets_def(["gold", "recon_daily_snapshot_flow"]).keys),
         asset_check_selection=set(gate_keys("pipeline_c")),
     )
     with dagster_instance() as instance:
@@ -144,5 +143,6 @@ def test_a_gate_without_a_day_says_what_to_do(after_day_1: Home) -> None:
     with dagster_instance() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
     failure = next(event for event in result.all_events if event.is_step_failure).step_failure_data
-    assert failure.user_failure_data and "pipeline_c_analytics" in str(failure.user_failure_data.description)
+    assert failure.user_failure_data
+    assert "pipeline_c_analytics" in str(failure.user_failure_data.description)
     assert after_day_1.rows(LOG) == before
