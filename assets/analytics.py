@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_spec
+from assets.checks.quality import own_specs
 from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
@@ -29,6 +30,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
             asset_spec(table, *writer, group="analytics", deps=_DEPS, partitions_def=days)
             for table, writer in WRITES.items()
         ],
+        check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         op_tags={**OP_TAGS, **NEEDS_SALT},
     )

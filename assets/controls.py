@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_key, asset_spec
+from assets.checks.quality import own_specs
 from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
@@ -58,6 +59,7 @@ def _task(
             asset_spec(table, *writer, group="controls", deps=deps, partitions_def=days)
             for table, writer in writes.items()
         ],
+        check_specs=own_specs(writes, days),
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )

@@ -10,6 +10,7 @@ import dagster as dg
 from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
+from assets.checks.quality import results_of
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
@@ -114,11 +115,16 @@ def table_results(
     what: ResolvedRun,
     outcomes: list[Outcome],
     tables: Mapping[Table, tuple[str, ...]],
+    also: Mapping[Table, Mapping[str, Any]] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """One materialization per table (with its writer, where a table has several)."""
     described = side_by_side([partial(table_metadata, run, what, outcomes, table) for table in tables])
     for (table, writer), metadata in zip(tables.items(), described, strict=True):
-        yield dg.MaterializeResult(asset_key=asset_key(table, *writer), metadata=metadata)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(table, *writer),
+            metadata={**metadata, **(also or {}).get(table, {})},
+            check_results=list(results_of(table, writer, [v for o in outcomes for v in o.verdicts])),
+        )
 
 
 def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table) -> dict[str, Any]:

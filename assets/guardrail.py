@@ -7,6 +7,8 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_spec
+from assets.checks.bronze import VERDICTS
+from assets.checks.quality import own_specs
 from assets.execution import OP_TAGS, RETRY_POLICY, each_window, log_ingested, running, table_results
 from configs.settings import Settings
 from ledger.gold import exception_ledger, pipeline_state
@@ -35,6 +37,7 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             asset_spec(table, *writer, group="guardrail", deps=deps, partitions_def=days)
             for table, writer in WRITES.items()
         ],
+        check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         op_tags=OP_TAGS,
     )
@@ -50,6 +53,8 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
                 context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
             )
             log_ingested(context, outcomes)
-            yield from table_results(run, what, outcomes, WRITES)
+            asked = [v.as_dict() for o in outcomes for v in o.verdicts if v.table.startswith("bronze.")]
+            noted = {dq_status.TABLE: {VERDICTS: dg.MetadataValue.json(asked)}}
+            yield from table_results(run, what, outcomes, WRITES, also=noted)
 
     return guardrail

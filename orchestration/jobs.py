@@ -10,10 +10,14 @@ import dagster as dg
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
+from assets.checks.bronze import bronze_quality, bronze_quality_keys
 from assets.checks.gates import gate_checks, gate_keys
+from assets.checks.health import health_check_keys, ledger_health, rule_check_keys
+from assets.checks.quality import own_keys
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from ledger.tables import BRONZE
 from resources.environments import run_executor
 
 PIPELINE_JOBS = {
@@ -37,6 +41,7 @@ JOB_OPS = {
     "pipeline_c_analytics": ("pipeline_c_gate", "analytics"),
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
+    "ledger_health": (),
 }
 
 
@@ -54,28 +59,27 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def all_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Every asset check with an operation of its own; the others are part of the operation that has their numbers."""
-    return gate_checks(settings)
+    return [*gate_checks(settings), bronze_quality(settings), ledger_health()]
 
 
 def all_jobs() -> list[Any]:
     """Every job."""
     keys = {
-        "pipeline_a_guardrail": _keys(guardrail.WRITES),
-        "pipeline_silver_materialization": _keys(silver.WRITES),
-        "pipeline_b_controls": [
-            *_keys(controls.RECON),
-            *_keys(controls.SUPPLY_OPS),
-            *_keys(controls.FINALIZE),
-        ],
-        "pipeline_c_analytics": _keys(analytics.WRITES),
-        "sync_dim_rule_scd2": [asset_key(dim_rule_scd2.TABLE)],
-        "bronze_ingest": list(bronze.KEYS.values()),
+        "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
+        "pipeline_silver_materialization": _selection([silver.WRITES]),
+        "pipeline_b_controls": _selection(
+            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], gate_keys("pipeline_b")
+        ),
+        "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
+        "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
+        "bronze_ingest": _selection([dict.fromkeys(BRONZE, ())]),
+        "ledger_health": dg.AssetSelection.checks(*health_check_keys()),
     }
     executor = run_executor(load_settings())
     jobs = [
         dg.define_asset_job(
             name,
-            selection=_selection(name, selected),
+            selection=selected,
             executor_def=executor,
             tags={"pipeline": name},
         )
@@ -84,15 +88,13 @@ def all_jobs() -> list[Any]:
     return [*jobs, bootstrap_catalog]
 
 
-def _selection(job: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSelection:
+def _selection(
+    writes: Sequence[Mapping[Table, tuple[str, ...]]], besides: Sequence[dg.AssetCheckKey] = ()
+) -> dg.AssetSelection:
     """The assets with the checks of their own operations, and the checks that the job evaluates besides.
 
     Left to itself Dagster adds every check on a selected asset, so that Silver's job would ask B's gate.
     """
-    pipeline = next((p for p, name in PIPELINE_JOBS.items() if name == job), None)
-    besides = gate_keys(pipeline) if pipeline else []
-    return dg.AssetSelection.assets(*keys).without_checks() | dg.AssetSelection.checks(*besides)
-
-
-def _keys(writes: Mapping[Table, tuple[str, ...]]) -> list[dg.AssetKey]:
-    return [asset_key(table, *writer) for table, writer in writes.items()]
+    keys = [asset_key(table, *writer) for each in writes for table, writer in each.items()]
+    checks = [key for each in writes for key in own_keys(each)]
+    return dg.AssetSelection.assets(*keys).without_checks() | dg.AssetSelection.checks(*checks, *besides)

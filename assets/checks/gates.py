@@ -174,7 +174,7 @@ def _result(
         "found": shown.found,
         "day": str(shown.day),
         "overridden": what.skip_reason or "no",
-        "runbook": dg.MetadataValue.md(RUNBOOK.format(gate.section)),
+        "runbook": RUNBOOK.format(gate.section),
     }
     return dg.AssetCheckResult(
         asset_key=key.asset_key,

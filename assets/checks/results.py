@@ -1,11 +1,12 @@
 """What every asset check carries: severity, threshold, rule and the runbook section to open."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-RUNBOOK = "`docs/runbook.md`, section {}"
+RUNBOOK = "docs/runbook.md, section {}"
 
 
 def check_spec(
@@ -15,8 +16,9 @@ def check_spec(
     section: str,
     blocking: bool = False,
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
+    after: Sequence[dg.AssetKey] = (),
 ) -> dg.AssetCheckSpec:
-    """A check of one asset; with ``partitions_def`` every day has a verdict of its own."""
+    """A check of one asset; with ``partitions_def`` every day has a verdict of its own; ``after``: assets that come first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # partitioned checks are a preview in 1.13
         return dg.AssetCheckSpec(
@@ -25,5 +27,6 @@ def check_spec(
             description=f"{description} Runbook: section {section}.",
             blocking=blocking,
             partitions_def=partitions_def,
-            metadata={"runbook": dg.MetadataValue.md(RUNBOOK.format(section))},
+            additional_deps=list(after),
+            metadata={"runbook": RUNBOOK.format(section)},
         )

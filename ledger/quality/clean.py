@@ -29,7 +29,10 @@ from ledger.silver.window_rows import read_window
 from ledger.window import Window, lit_ts
 
 QUARANTINE_RATE, UNIQUE_KEYS, ACCOUNTED = "quarantine_rate", "unique_keys", "every_bronze_row_accounted_for"
-GUARDED = (wallet_snapshot.TABLE, ledger_entries.TABLE)  # the tables whose rate stops the run (spec section 5)
+GUARDED = (
+    wallet_snapshot.TABLE,
+    ledger_entries.TABLE,
+)  # the tables whose rate stops the run (spec section 5)
 SOURCES: Mapping[str, tuple[Table, ...]] = {
     wallet_snapshot.TABLE.full_name: (user_wallets_raw.TABLE,),
     ledger_entries.TABLE.full_name: (transaction_ledger_raw.TABLE,),
@@ -136,7 +139,9 @@ def _accounted(item: Evaluated, counted: _Counted) -> Verdict:
     problems += [f"{-unseen:,} rows more were evaluated than Bronze has"] if unseen < 0 else []
     problems += [f"{unsaved:,} rejected rows are not in the quarantine"] if unsaved > 0 else []
     problems += [f"{-collapsed:,} rows more were kept than read"] if collapsed < 0 else []
-    text = f"{arrived:,} Bronze rows: {item.valid_rows:,} kept, {collapsed:,} collapsed, {saved:,} quarantined"
+    text = (
+        f"{arrived:,} Bronze rows: {item.valid_rows:,} kept, {collapsed:,} collapsed, {saved:,} quarantined"
+    )
     return verdict(
         name,
         ACCOUNTED,
@@ -153,5 +158,3 @@ def _accounted(item: Evaluated, counted: _Counted) -> Verdict:
             "quarantined_rows": saved,
         },
     )
-
-

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+from ledger.contract import Table
 from ledger.quality.verdict import Verdict, verdict
 from ledger.rules import Rule, RuleBook, Severity
 
 FRESHNESS, DUPLICATES, COMPLETENESS, CONTRACT = "freshness", "duplicates", "completeness", "contract"
+QUESTIONS = (FRESHNESS, DUPLICATES, COMPLETENESS, CONTRACT)  # in the order of A's tags
 _MEANING = {
     FRESHNESS: "{value} s since the newest row",
     DUPLICATES: "{value} of the rows with a key repeat one",
@@ -18,8 +20,7 @@ _MEANING = {
 
 
 def input_verdicts(
-    table: str,
-    source: str,
+    table: Table,
     values: dict[str, tuple[str, int | Fraction | None]],
     rules: RuleBook,
     *,
@@ -32,10 +33,10 @@ def input_verdicts(
     """
     verdicts = []
     for check, (metric, value) in values.items():
-        rule = rules.find("dq", metric, source)
+        rule = rules.find("dq", metric, table.name)
         severity = rule.severity_at_least(Fraction(value)) if rule and value is not None else None
         shown = verdict(
-            table,
+            table.full_name,
             check,
             "",
             passed=severity is None,
@@ -63,7 +64,9 @@ def levels(rule: Rule | None) -> str:
     if rule.severity_map is None:
         return f">= {_plain(rule.threshold)}"
     return ", ".join(
-        f"{name} >= {_plain(rule.severity_map[name])}" for name in ("warn", "crit") if name in rule.severity_map
+        f"{name} >= {_plain(rule.severity_map[name])}"
+        for name in ("warn", "crit")
+        if name in rule.severity_map
     )
 
 
