@@ -11,6 +11,8 @@ from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
 from assets.checks.quality import results_of
+from assets.lineage import lineage_metadata
+from assets.plots import plots
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
@@ -122,7 +124,13 @@ def table_results(
     for (table, writer), metadata in zip(tables.items(), described, strict=True):
         yield dg.MaterializeResult(
             asset_key=asset_key(table, *writer),
-            metadata={**metadata, **(also or {}).get(table, {})},
+            metadata={
+                **plots(table, outcomes),  # first: what is looked at
+                **metadata,
+                "dagster/column_schema": column_schema(table, *writer),
+                **lineage_metadata(table, *writer),
+                **(also or {}).get(table, {}),
+            },
             check_results=list(results_of(table, writer, [v for o in outcomes for v in o.verdicts])),
         )
 
@@ -135,8 +143,8 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
     rows = run.lakehouse.read(table, scope)
     facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
     return {
-        "dagster/row_count": rows.count(),
-        "dagster/column_schema": column_schema(table),
+        # Of the days in hand: the row count of a partition, of the table where it has none.
+        "dagster/partition_row_count" if scope else "dagster/row_count": rows.count(),
         "run_id": run.run_id,
         "window": ", ".join(str(o.window) for o in outcomes),
         "rows_read": sum(o.rows_read for o in outcomes),
@@ -146,7 +154,7 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
         "rows_written": sum(w.written for w in written),
         "rows_quarantined": sum(o.rows_quarantined for o in outcomes),
         "delta_version": run.lakehouse.version(table),
-        "rule_ids": list(run.rules.rule_ids) if _uses_rules(run) else [],
+        "rule_ids": ", ".join(run.rules.rule_ids) if _uses_rules(run) else "none",
         "rule_load_mode": run.rules.load_description if _uses_rules(run) else "none",
         "readiness_skipped": what.skip_reason or "no",
         "sample": dg.MetadataValue.md(sample(rows, table)),

@@ -14,7 +14,7 @@ from ledger.bronze.ingest import Ingested, ingest_day
 from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.quality.verdict import Verdict
+from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode
 from ledger.side_by_side import side_by_side
@@ -60,6 +60,7 @@ class Outcome:
     ingested: list[Ingested] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
 
     @property
     def rows_written(self) -> int:

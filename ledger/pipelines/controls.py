@@ -27,6 +27,13 @@ from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.quality.controls import drift_profile, recon_verdicts, supply_verdicts, unreconciled_users
+from ledger.quality.history import (
+    DRIFT_DISTRIBUTION,
+    EXCEPTIONS_PER_DAY,
+    SUPPLY_AGAINST_WALLETS,
+    exceptions,
+    supply_against_wallets,
+)
 from ledger.readiness import check_ready
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
@@ -68,6 +75,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
         )
         profile = drift_profile(rows)
         outcome.rows_read = profile.users
+        outcome.series[DRIFT_DISTRIBUTION] = [(c, {"users": n}) for c, n in profile.classes.items()]
         _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows)
         findings = exception_ledger.ledger_exceptions(
             rows,
@@ -211,6 +219,7 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
     )
     by_severity = _merge_exceptions(run, outcome, findings, exception_ledger.SUPPLY_MISMATCH)
     outcome.verdicts += supply_verdicts(row, by_severity, rule)
+    outcome.series[SUPPLY_AGAINST_WALLETS] = supply_against_wallets(lakehouse, day)
 
 
 def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
@@ -230,7 +239,11 @@ def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception
         delete_when=f"t.domain = 'ledger' AND t.exception_type = '{exception_type}' AND t.run_id = '{run.run_id}'",
     )
     outcome.wrote(exception_ledger.TABLE, result)
-    return {row["severity"]: row["count"] for row in staged.groupBy("severity").count().collect()}
+    found = exceptions(
+        run.lakehouse, outcome.window.date_kst, exception_type=exception_type, run_id=run.run_id
+    )
+    outcome.series[EXCEPTIONS_PER_DAY] = found.per_day
+    return found.of_run
 
 
 def day_tag(run: Run, day: date) -> str | None:

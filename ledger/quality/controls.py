@@ -78,8 +78,7 @@ def recon_verdicts(
             threshold=f"> {rule.alert_above.normalize():f} KRW",
             rule=rule,
             is_error=exceptions.get("CRITICAL", 0) > 0,
-            details={"drifting_users": drifting, "users": profile.users, "drift_total_krw": profile.total}
-            | {f"users with drift {name}": count for name, count in profile.classes.items()},
+            details={"drifting_users": drifting, "users": profile.users, "drift_total_krw": profile.total},
         ),
         verdict(
             table,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +12,8 @@ from ledger.money import round_rate
 from ledger.rules import Rule
 
 Number = int | Decimal | Fraction
+# Numbers to look at: (label, name to number), in the order in which they are drawn.
+Series = Sequence[tuple[str, Mapping[str, int | Decimal]]]
 
 
 @dataclass(frozen=True)
