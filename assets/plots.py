@@ -66,8 +66,7 @@ def columns(series: Series) -> str:
 
 
 def lines(series: Series) -> str:
-    """One line per name over the days, with the largest and the smallest value; the second is dashed, so that lines
-    that agree stay visible both."""
+    """One line per name over the days, with the largest and the smallest value; the second line is the thinner one."""
     values = [value for _, each in series for value in each.values()]
     low, high = min(values), max(values)
     span = float(high - low) or 1.0

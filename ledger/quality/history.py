@@ -1,4 +1,4 @@
-"""The last month at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
+"""The last three weeks at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ledger.quality.verdict import Series
 DRIFT_DISTRIBUTION = "drift_distribution"
 EXCEPTIONS_PER_DAY = "exceptions_per_day"
 SUPPLY_AGAINST_WALLETS = "supply_against_wallets"
-_DAYS = 30
+_DAYS = 21  # as many as a picture shows in place, see assets/plots.py
 
 
 @dataclass(frozen=True)
 class Exceptions:
-    """One type's exceptions: this run's of the day by severity, and the month's per day (a rerun counts once)."""
+    """One type's exceptions: this run's of the day by severity, and the weeks' per day (a rerun counts once)."""
 
     of_run: dict[str, int]
     per_day: Series
@@ -32,7 +32,7 @@ def exceptions(lakehouse: Lakehouse, day: date, *, exception_type: str, run_id: 
     finding = ["date_kst", "severity", "metric", "message"]
     is_mine = (F.col("run_id") == run_id) & (F.col("date_kst") == F.lit(str(day)).cast("date"))
     rows = (
-        lakehouse.read(exception_ledger.TABLE, _month(day))
+        lakehouse.read(exception_ledger.TABLE, _weeks(day))
         .where((F.col("domain") == "ledger") & (F.col("exception_type") == exception_type))
         .groupBy(*finding)
         .agg(F.max(is_mine.cast("int")).alias("mine"))
@@ -49,8 +49,8 @@ def exceptions(lakehouse: Lakehouse, day: date, *, exception_type: str, run_id: 
 
 
 def supply_against_wallets(lakehouse: Lakehouse, day: date) -> Series:
-    """Issued supply and all wallets at the end of each controlled day of the month, KRW."""
-    rows = lakehouse.read(ledger_supply_balance_daily.TABLE, _month(day)).select(
+    """Issued supply and all wallets at the end of each controlled day of the last weeks, KRW."""
+    rows = lakehouse.read(ledger_supply_balance_daily.TABLE, _weeks(day)).select(
         "date_kst", "issued_supply", "wallet_total_balance"
     )
     return [
@@ -59,5 +59,5 @@ def supply_against_wallets(lakehouse: Lakehouse, day: date) -> Series:
     ]
 
 
-def _month(day: date) -> Scope:
+def _weeks(day: date) -> Scope:
     return Scope(day - timedelta(days=_DAYS - 1), day)
