@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.catalog import asset_spec
 from assets.checks.quality import own_specs
+from assets.checks.readiness import GATE_C, ask_where_no_gate_ran
 from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
@@ -38,6 +39,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_c", config) as (run, what):
+            ask_where_no_gate_ran(context, GATE_C, run, what)
             outcomes = each_window(
                 context,
                 what.windows,

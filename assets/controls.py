@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.catalog import asset_key, asset_spec
 from assets.checks.quality import own_specs
+from assets.checks.readiness import GATE_B, ask_where_no_gate_ran
 from assets.execution import OP_TAGS, RETRY_POLICY, each_window, running, table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
@@ -67,6 +68,7 @@ def _task(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_b", config) as (run, what):
+            ask_where_no_gate_ran(context, GATE_B, run, what)
             outcomes = each_window(context, what.windows, lambda window: compute(run, window))
             yield from table_results(run, what, outcomes, writes)
 

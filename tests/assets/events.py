@@ -27,18 +27,17 @@ def verdicts() -> dict[str, Verdict]:
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     found = {}
     for key, record in latest.items():
-        event = record.event
-        evaluation = (
-            event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
+        event = record.event.dagster_event if record.event else None
+        if event is None or event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            continue  # planned by a run that failed before it
+        evaluation = event.asset_check_evaluation_data
+        found[key.to_user_string()] = Verdict(
+            evaluation.passed,
+            evaluation.severity.value,
+            evaluation.description or "",
+            {name: value.value for name, value in evaluation.metadata.items()},
+            evaluation.partition,
         )
-        if evaluation:
-            found[key.to_user_string()] = Verdict(
-                evaluation.passed,
-                evaluation.severity.value,
-                evaluation.description or "",
-                {name: value.value for name, value in evaluation.metadata.items()},
-                evaluation.partition,
-            )
     return found
 
 

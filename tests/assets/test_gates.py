@@ -121,10 +121,10 @@ def test_an_override_does_not_block_and_says_so(after_day_1: Home) -> None:
 
 def test_a_gate_in_a_run_of_something_else_blocks_nothing_and_records_nothing(after_day_1: Home) -> None:
     """INV-50: the checks of an asset that someone materializes by hand are not an attempt of C."""
-    before = log_rows(after_day_1, "c")
+    before, recon = log_rows(after_day_1, "c"), defs.resolve_assets_def(["gold", "recon_daily_snapshot_flow"])
     job = defs.resolve_implicit_global_asset_job_def().get_subset(
-        asset_selection=set(defs.resolve_assets_def(["gold", "recon_daily_snapshot_flow"]).keys),
-        asset_check_selection=set(gate_keys("pipeline_c")),
+        asset_selection=set(recon.keys),
+        asset_check_selection={*recon.check_keys, *gate_keys("pipeline_c")},
     )
     with dagster_instance() as instance:
         result = job.execute_in_process(instance=instance, partition_key=str(DAY_2), raise_on_error=False)
@@ -146,3 +146,22 @@ def test_a_gate_without_a_day_says_what_to_do(after_day_1: Home) -> None:
     assert failure.user_failure_data
     assert "pipeline_c_analytics" in str(failure.user_failure_data.description)
     assert after_day_1.rows(LOG) == before
+
+
+@pytest.mark.parametrize("letter", "bc")
+def test_a_run_without_its_gate_asks_the_same_and_shows_it_on_the_same_checks(
+    after_day_1: Home, letter: str
+) -> None:
+    """INV-50: the UI's "Materialize" leaves the gate out; the compute refuses, and Silver's checks say why."""
+    job = defs.resolve_job_def(GATED[letter])
+    by_hand = job.get_subset(asset_selection=set(job.asset_layer.selected_asset_keys))
+    assert f"pipeline_{letter}_gate" not in {node.name for node in by_hand.nodes}
+    with dagster_instance() as instance:
+        result = by_hand.execute_in_process(instance=instance, partition_key=str(DAY_2), raise_on_error=False)
+    assert set(steps(result.run_id).values()) == {"FAILURE"}
+    assert failed(letter) >= {name for name in CONDITIONS[letter] if not name.endswith("_rows")}
+    watermark = verdicts()[next(n for n in CONDITIONS[letter] if n.endswith("watermark"))]
+    assert (watermark.severity, watermark.metadata["day"]) == ("ERROR", str(DAY_2))
+    assert not [row for row in after_day_1.rows("gold.recon_daily_snapshot_flow") if row["date_kst"] == DAY_2]
+    added = [row for row in log_rows(after_day_1, letter) if row["date_kst"] == DAY_2]
+    assert {row["status"] for row in added} == {"failure"}
