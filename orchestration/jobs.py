@@ -26,6 +26,17 @@ PIPELINE_JOBS = {
     "pipeline_b": "pipeline_b_controls",
     "pipeline_c": "pipeline_c_analytics",
 }
+_DESCRIPTIONS = {
+    "bronze_ingest": "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.",
+    "pipeline_a_guardrail": "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",
+    "pipeline_silver_materialization": "What is clean, what is quarantined and why? 00:00 KST. Runbook section 6.2.",
+    "pipeline_b_controls": "B: does every wallet reconcile, does supply match? 00:20 KST, after Silver: the gate asks"
+    " for it first. Runbook section 6.3.",
+    "pipeline_c_analytics": "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
+    " for it first. Runbook section 6.4.",
+    "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
+    "ledger_health": "Is the state recent, is a day due for restatement, are the rules sound? Runbook section 4.",
+}
 # The operations of each job: all of a job's operations take the same parameters. A job and an operation
 # cannot share a name.
 JOB_OPS = {
@@ -79,6 +90,7 @@ def all_jobs() -> list[Any]:
     jobs = [
         dg.define_asset_job(
             name,
+            description=_DESCRIPTIONS[name],
             selection=selected,
             executor_def=executor,
             tags={"pipeline": name},
