@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-databricks test lint format ui bench docs lock clean
+.PHONY: help setup demo demo-databricks browser test lint format ui bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -30,7 +30,10 @@ ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http:/
 	@echo "Dagster UI on http://127.0.0.1:3000 (stop with Ctrl-C)"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
-test: $(READY) ## Run the whole test suite, two processes side by side
+browser: ## Install Debian's Chromium for the browser tests (as root)
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the whole test suite, two processes side by side
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY) ## Format check, lint, strict types, generated documents

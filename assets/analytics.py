@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_spec
+from assets.checks.quality import own_specs
+from assets.checks.readiness import GATE_C, ask_where_no_gate_ran
 from assets.execution import each_window, running, table_results
 from assets.limits import RETRY_POLICY
 from assets.silver import SILVER_KEYS
@@ -30,6 +32,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
             asset_spec(table, *writer, group="analytics", deps=_DEPS, partitions_def=days)
             for table, writer in WRITES.items()
         ],
+        check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_c",
         op_tags=NEEDS_SALT,
@@ -38,6 +41,7 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_c", config) as (run, what):
+            ask_where_no_gate_ran(context, GATE_C, run, what)
             outcomes = each_window(
                 context,
                 what.windows,

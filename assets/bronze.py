@@ -74,7 +74,7 @@ def _load(
         return dg.MaterializeResult(
             asset_key=KEYS[table.name],
             metadata={
-                "dagster/row_count": rows.count(),
+                "dagster/partition_row_count": rows.count(),
                 "dagster/column_schema": column_schema(table),
                 "window": str(Window.of_day(day)),
                 "rows_read": loaded.rows,
@@ -104,7 +104,10 @@ def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefi
                 ).collect()[0]
                 yield dg.ObserveResult(
                     asset_key=asset_key(table),
-                    metadata={"dagster/row_count": newest["n"], "newest_ingested_at": str(newest["newest"])},
+                    metadata={
+                        "dagster/partition_row_count": newest["n"],
+                        "newest_ingested_at": str(newest["newest"]),
+                    },
                 )
 
     return cast(dg.AssetsDefinition, observe)

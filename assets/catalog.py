@@ -1,13 +1,39 @@
 """How a table of the contract appears in the asset catalog."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import dagster as dg
 
+from assets.lineage import lineage_metadata, sources_of
 from ledger.contract import Table
 
 OWNERS = ["team:data-platform"]
-_GROUPS = {"bronze": "bronze", "silver": "silver", "gold": "gold"}
+_HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def _daily(deadline_cron: str) -> dg.FreshnessPolicy:
+    """Due at a KST time of day, half an hour after the schedule (runbook section 4)."""
+    return dg.FreshnessPolicy.cron(deadline_cron, lower_bound_delta=_HALF_AN_HOUR, timezone="Asia/Seoul")
+
+
+# For display only, by group; what may start is decided by the gates.
+_FRESHNESS = {
+    "guardrail": dg.FreshnessPolicy.cron(
+        "*/10 * * * *", lower_bound_delta=timedelta(minutes=10), timezone="Asia/Seoul"
+    ),
+    "silver": _daily("30 0 * * *"),
+    "controls": _daily("50 0 * * *"),
+    "analytics": _daily("5 1 * * *"),
+}
+
+
+def _description(table: Table, *writer: str) -> str:
+    """What the table is; of a table with several writers, whose rows these are."""
+    text = f"{table.description}\n\nGrain: {table.grain}. Write: {table.write}."
+    if writer:
+        text += f"\n\nThe rows that `{writer[0]}` writes: several writers share the table, each has an asset."
+    return text
 
 
 def asset_key(table: Table, *writer: str) -> dg.AssetKey:
@@ -15,14 +41,15 @@ def asset_key(table: Table, *writer: str) -> dg.AssetKey:
     return dg.AssetKey([table.schema, table.name, *writer])
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The contract's columns with types, meaning and units."""
+def column_schema(table: Table, *writer: str) -> dg.TableSchema:
+    """The contract's columns with types, meaning and units, and what each is made of."""
+    sources = sources_of(table, *writer)
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 c.name,
                 c.type,
-                description=c.comment,
+                description="; from ".join(filter(None, (c.comment, sources.get(c.name)))),
                 constraints=dg.TableColumnConstraints(nullable=c.name not in table.required),
             )
             for c in table.columns
@@ -42,13 +69,18 @@ def asset_spec(
     """The asset of one table (or of one writer's rows in it)."""
     return dg.AssetSpec(
         asset_key(table, *writer),
-        description=f"{table.description}\n\nGrain: {table.grain}. Write: {table.write}.",
+        description=_description(table, *writer),
         group_name=group,
         owners=OWNERS,
         deps=list(deps),
         kinds={"spark", "deltalake", *extra_kinds},
         tags={"layer": table.schema, "contains_pii": str(bool(table.identifying)).lower()},
-        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.full_name},
+        metadata={
+            "dagster/column_schema": column_schema(table, *writer),
+            "dagster/table_name": table.full_name,
+            **lineage_metadata(table, *writer),
+        },
+        freshness_policy=_FRESHNESS.get(group),
         partitions_def=partitions_def,
         skippable=skippable,
     )

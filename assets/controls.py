@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import asset_key, asset_spec
+from assets.checks.quality import own_specs
+from assets.checks.readiness import GATE_B, ask_where_no_gate_ran
 from assets.execution import each_window, running, table_results
 from assets.limits import RETRY_POLICY
 from assets.silver import SILVER_KEYS
@@ -59,6 +61,7 @@ def _task(
             asset_spec(table, *writer, group="controls", deps=deps, partitions_def=days)
             for table, writer in writes.items()
         ],
+        check_specs=own_specs(writes, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_b",
     )
@@ -66,6 +69,7 @@ def _task(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with running(context, ledger, "pipeline_b", config) as (run, what):
+            ask_where_no_gate_ran(context, GATE_B, run, what)
             outcomes = each_window(context, what.windows, lambda window: compute(run, window))
             yield from table_results(run, what, outcomes, writes)
 

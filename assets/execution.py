@@ -10,7 +10,10 @@ import dagster as dg
 from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
+from assets.checks.quality import results_of
 from assets.limits import attempt_deadline
+from assets.lineage import lineage_metadata
+from assets.plots import plots
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
@@ -22,6 +25,7 @@ from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve, tick_of
 from resources.ledger import RUN_STARTED_TAG, LedgerResource
 
+Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 10
@@ -47,7 +51,7 @@ def failing_at_once() -> Iterator[None]:
 
 
 def resolved(
-    context: dg.AssetExecutionContext,
+    context: Context,
     ledger: LedgerResource,
     settings: Settings,
     pipeline: Pipeline,
@@ -84,7 +88,7 @@ def pipeline_run(
 
 @contextmanager
 def running(
-    context: dg.AssetExecutionContext, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
+    context: Context, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
 ) -> Iterator[tuple[Run, ResolvedRun]]:
     """Everything around a pipeline's compute: parameters, lakehouse, errors."""
     with failing_at_once():
@@ -96,7 +100,7 @@ def running(
             yield pipeline_run(ledger, settings, lakehouse, what, _attempt_started(context, ledger)), what
 
 
-def _attempt_started(context: dg.AssetExecutionContext, ledger: LedgerResource) -> datetime:
+def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:
     """When this run began: B's tasks share it, so that one attempt is one row of the run log."""
     told = context.run.tags.get(RUN_STARTED_TAG)
     if told and not context.retry_number:
@@ -112,11 +116,22 @@ def table_results(
     what: ResolvedRun,
     outcomes: list[Outcome],
     tables: Mapping[Table, tuple[str, ...]],
+    also: Mapping[Table, Mapping[str, Any]] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """One materialization per table (with its writer, where a table has several)."""
     described = side_by_side([partial(table_metadata, run, what, outcomes, table) for table in tables])
     for (table, writer), metadata in zip(tables.items(), described, strict=True):
-        yield dg.MaterializeResult(asset_key=asset_key(table, *writer), metadata=metadata)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(table, *writer),
+            metadata={
+                **plots(table, outcomes),  # first: what is looked at
+                **metadata,
+                "dagster/column_schema": column_schema(table, *writer),
+                **lineage_metadata(table, *writer),
+                **(also or {}).get(table, {}),
+            },
+            check_results=list(results_of(table, writer, [v for o in outcomes for v in o.verdicts])),
+        )
 
 
 def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table) -> dict[str, Any]:
@@ -127,8 +142,8 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
     rows = run.lakehouse.read(table, scope)
     facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
     return {
-        "dagster/row_count": rows.count(),
-        "dagster/column_schema": column_schema(table),
+        # Of the days in hand: the row count of a partition, of the table where it has none.
+        "dagster/partition_row_count" if scope else "dagster/row_count": rows.count(),
         "run_id": run.run_id,
         "window": ", ".join(str(o.window) for o in outcomes),
         "rows_read": sum(o.rows_read for o in outcomes),
@@ -138,7 +153,7 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
         "rows_written": sum(w.written for w in written),
         "rows_quarantined": sum(o.rows_quarantined for o in outcomes),
         "delta_version": run.lakehouse.version(table),
-        "rule_ids": list(run.rules.rule_ids) if _uses_rules(run) else [],
+        "rule_ids": ", ".join(run.rules.rule_ids) if _uses_rules(run) else "none",
         "rule_load_mode": run.rules.load_description if _uses_rules(run) else "none",
         "readiness_skipped": what.skip_reason or "no",
         "sample": dg.MetadataValue.md(sample(rows, table)),

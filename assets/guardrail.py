@@ -8,6 +8,8 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_spec
+from assets.checks.bronze import VERDICTS
+from assets.checks.quality import own_specs
 from assets.execution import each_window, log_ingested, running, table_results
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
@@ -39,6 +41,7 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             asset_spec(table, *writer, group="guardrail", deps=deps, partitions_def=days)
             for table, writer in WRITES.items()
         ],
+        check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_a",
     )
@@ -53,7 +56,9 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
                 context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
             )
             log_ingested(context, outcomes)
-            yield from table_results(run, what, outcomes, WRITES)
+            asked = [v.as_dict() for o in outcomes for v in o.verdicts if v.table.startswith("bronze.")]
+            noted = {dq_status.TABLE: {VERDICTS: dg.MetadataValue.json(asked)}}
+            yield from table_results(run, what, outcomes, WRITES, also=noted)
 
     return guardrail
 

@@ -7,9 +7,11 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_key, asset_spec
+from assets.checks.quality import measured_results, own_specs
 from assets.execution import each_window, log_ingested, running, table_results
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
+from ledger.errors import QualityGateError
 from ledger.gold import pipeline_state
 from ledger.pipelines.silver import run_silver
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
@@ -42,14 +44,19 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
             )
             for table, names in _INPUTS.items()
         ],
+        check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_silver",
     )
     def materialize_silver(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with running(context, ledger, "pipeline_silver", config) as (run, what):
-            outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
+            try:
+                outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
+            except QualityGateError as error:  # the dashboard shows the rate that stopped the run
+                yield from measured_results(WRITES, error.verdicts)
+                raise
             log_ingested(context, outcomes)
             yield from table_results(run, what, outcomes, WRITES)
 

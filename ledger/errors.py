@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LedgerError(Exception):
     """Base of every error that reaches an operator.
@@ -53,7 +55,12 @@ class RulesError(LedgerError):
 
 
 class QualityGateError(LedgerError):
-    """Silver's quarantine rate is above its rule: bad records are saved, nothing else is."""
+    """Silver's quarantine rate is above its rule: bad records are saved, nothing else is.
+
+    ``verdicts``: what the quality checks had measured by then.
+    """
+
+    verdicts: tuple[Any, ...] = ()
 
 
 class ReadinessError(LedgerError):

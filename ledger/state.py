@@ -1,4 +1,4 @@
-"""Pipeline state, run log, readiness and restatement (spec sections 3 and 7)."""
+"""Pipeline state, run log and restatement (spec sections 3 and 7)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from pyspark.sql import functions as F
 
-from ledger.errors import CommitConflictError, ReadinessError
+from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
@@ -124,39 +124,8 @@ def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
     _update_state(lakehouse, attempt, lambda state: replace(state, last_run_id=attempt.run_id))
 
 
-def check_ready(lakehouse: Lakehouse, window: Window) -> None:
-    """B and C may start on this window: Silver has reached its end and its newest run of every day succeeded.
-
-    Raises :class:`ReadinessError` saying what was required and what was found.
-    """
-    state = read_state(lakehouse, "pipeline_silver")
-    partition = str(window.date_kst)
-    run_silver = f"run pipeline_silver_materialization for {partition}"
-    if state.last_success_ts is None:
-        raise ReadinessError(
-            "required: a success of pipeline_silver; found: it never succeeded",
-            partition=partition,
-            action=run_silver,
-        )
-    if state.last_processed_end is None or state.last_processed_end < window.end:
-        found = state.last_processed_end.isoformat() if state.last_processed_end else "none"
-        raise ReadinessError(
-            f"required: pipeline_silver.last_processed_end >= {window.end.isoformat()}; found: {found}",
-            partition=partition,
-            action=run_silver,
-        )
-    newest = _newest_attempts(lakehouse, "pipeline_silver", [w.date_kst for w in window.split_by_day()])
-    for day in (w.date_kst for w in window.split_by_day()):
-        status = newest.get(day, "no run")
-        if status != SUCCESS:
-            raise ReadinessError(
-                f"required: the newest pipeline_silver run of {day} is a success; found: {status}",
-                partition=str(day),
-                action=f"run pipeline_silver_materialization for {day}",
-            )
-
-
-def _newest_attempts(lakehouse: Lakehouse, pipeline: PipelineName, days: list[date]) -> dict[date, str]:
+def newest_attempts(lakehouse: Lakehouse, pipeline: PipelineName, days: list[date]) -> dict[date, str]:
+    """The status of the newest attempt of each day that has one."""
     log = lakehouse.read(pipeline_run_log.TABLE, Scope.of(days)).where(F.col("pipeline_name") == pipeline)
     newest = log.groupBy("date_kst").agg(F.max(F.struct("ended_at", "started_at", "status")).alias("newest"))
     return {row["date_kst"]: row["status"] for row in newest.select("date_kst", "newest.status").collect()}
@@ -184,7 +153,7 @@ def days_due_for_restatement(lakehouse: Lakehouse, pipeline: PipelineName = "pip
 
 def last_controlled(lakehouse: Lakehouse, day: date) -> str | None:
     """The status of the newest B attempt of a day, None when there is none."""
-    return _newest_attempts(lakehouse, "pipeline_b", [day]).get(day)
+    return newest_attempts(lakehouse, "pipeline_b", [day]).get(day)
 
 
 def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from configs.settings import load_settings
-from orchestration.jobs import all_assets, all_jobs
+from orchestration.jobs import all_assets, all_checks, all_jobs
 from orchestration.schedules import all_schedules
 from orchestration.sensors import all_sensors
 from resources.environments import resources
@@ -13,6 +13,7 @@ from resources.environments import resources
 _SETTINGS = load_settings()
 defs = dg.Definitions(
     assets=all_assets(_SETTINGS),
+    asset_checks=all_checks(_SETTINGS),
     jobs=all_jobs(),
     schedules=all_schedules(_SETTINGS),
     sensors=all_sensors(_SETTINGS),

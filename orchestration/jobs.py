@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,12 +11,17 @@ import dagster as dg
 from assets import analytics, bronze, controls, guardrail, rules, silver
 from assets.bootstrap import bootstrap_catalog
 from assets.catalog import asset_key
+from assets.checks.bronze import bronze_quality, bronze_quality_keys
+from assets.checks.gates import gate_checks, gate_keys
+from assets.checks.health import health_check_keys, ledger_health, rule_check_keys
+from assets.checks.quality import own_keys
 from assets.finalize import finalize_jobs
 from assets.limits import run_tags
 from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_cleanup
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from ledger.tables import BRONZE
 from orchestration.run_config import Pipeline
 from resources.environments import run_executor
 
@@ -26,17 +31,34 @@ PIPELINE_JOBS: dict[Pipeline, str] = {
     "pipeline_b": "pipeline_b_controls",
     "pipeline_c": "pipeline_c_analytics",
 }
+_DESCRIPTIONS = {
+    "bronze_ingest": "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.",
+    "pipeline_a_guardrail": "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",
+    "pipeline_silver_materialization": "What is clean, what is quarantined and why? 00:00 KST. Runbook section 6.2.",
+    "pipeline_b_controls": "B: does every wallet reconcile, does supply match? 00:20 KST, after Silver: the gate asks"
+    " for it first. Runbook section 6.3.",
+    "pipeline_c_analytics": "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
+    " for it first. Runbook section 6.4.",
+    "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
+    "ledger_health": "Is the state recent, is a day due for restatement, are the rules sound? Runbook section 4.",
+}
 # The operations of each job: all of a job's operations take the same parameters. A job and an operation
 # cannot share a name.
 JOB_OPS = {
     "bronze_ingest": (),  # takes no parameters, only its partition
     "pipeline_a_guardrail": ("guardrail",),
     "pipeline_silver_materialization": ("materialize_silver",),
-    "pipeline_b_controls": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
-    "pipeline_c_analytics": ("analytics",),
+    "pipeline_b_controls": (
+        "pipeline_b_gate",
+        "pipeline_b_recon",
+        "pipeline_b_supply_ops",
+        "pipeline_b_finalize_success",
+    ),
+    "pipeline_c_analytics": ("pipeline_c_gate", "analytics"),
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
     RETENTION_JOB: (RETENTION_OP,),
+    "ledger_health": (),
 }
 
 
@@ -50,6 +72,11 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         analytics.analytics_assets(settings),
         rules.dim_rule_scd2_asset,
     ]
+
+
+def all_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """Every asset check with an operation of its own; the others are part of the operation that has their numbers."""
+    return [*gate_checks(settings), bronze_quality(settings), ledger_health()]
 
 
 def all_jobs() -> list[Any]:
@@ -66,16 +93,15 @@ def jobs_named(*names: str) -> list[Any]:
 @cache
 def _jobs() -> tuple[Any, ...]:
     keys = {
-        "pipeline_a_guardrail": _keys(guardrail.WRITES),
-        "pipeline_silver_materialization": _keys(silver.WRITES),
-        "pipeline_b_controls": [
-            *_keys(controls.RECON),
-            *_keys(controls.SUPPLY_OPS),
-            *_keys(controls.FINALIZE),
-        ],
-        "pipeline_c_analytics": _keys(analytics.WRITES),
-        "sync_dim_rule_scd2": [asset_key(dim_rule_scd2.TABLE)],
-        "bronze_ingest": list(bronze.KEYS.values()),
+        "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
+        "pipeline_silver_materialization": _selection([silver.WRITES]),
+        "pipeline_b_controls": _selection(
+            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], gate_keys("pipeline_b")
+        ),
+        "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
+        "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
+        "bronze_ingest": _selection([dict.fromkeys(BRONZE, ())]),
+        "ledger_health": dg.AssetSelection.checks(*health_check_keys()),
     }
     executor = run_executor(load_settings())
     jobs = [
@@ -84,11 +110,20 @@ def _jobs() -> tuple[Any, ...]:
             selection=selected,
             executor_def=executor,
             tags=run_tags(name, tasks=max(1, len(JOB_OPS[name]))),
+            description=_DESCRIPTIONS[name],
         )
         for name, selected in keys.items()
     ]
     return (*jobs, bootstrap_catalog, bad_records_retention_cleanup, *finalize_jobs())
 
 
-def _keys(writes: Mapping[Table, tuple[str, ...]]) -> list[dg.AssetKey]:
-    return [asset_key(table, *writer) for table, writer in writes.items()]
+def _selection(
+    writes: Sequence[Mapping[Table, tuple[str, ...]]], besides: Sequence[dg.AssetCheckKey] = ()
+) -> dg.AssetSelection:
+    """The assets with the checks of their own operations, and the checks that the job evaluates besides.
+
+    Left to itself Dagster adds every check on a selected asset, so that Silver's job would ask B's gate.
+    """
+    keys = [asset_key(table, *writer) for each in writes for table, writer in each.items()]
+    checks = [key for each in writes for key in own_keys(each)]
+    return dg.AssetSelection.assets(*keys).without_checks() | dg.AssetSelection.checks(*checks, *besides)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pyspark.sql import functions as F
 
 from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
 from ledger.merge import Scope
-from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.restatement import note_total, restatement_of
+from ledger.quality.mart import mart_verdicts
+from ledger.readiness import check_ready
 from ledger.silver import order_events, order_items, products
-from ledger.state import check_ready, record_success
+from ledger.state import record_success
 from ledger.window import Window
 
 
@@ -46,4 +49,6 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
             lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day),
         )
         record_success(lakehouse, attempt_of(run, "pipeline_c", window, outcome))
+    stored = lakehouse.read(fact_payment_anonymized.TABLE)
+    observed(outcome, partial(mart_verdicts, rows, stored.columns, payments))
     return outcome

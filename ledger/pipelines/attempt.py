@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from ledger.bronze.ingest import Ingested, ingest_day
 from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.lakehouse import Lakehouse, WriteResult
+from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode
 from ledger.side_by_side import side_by_side
@@ -70,6 +71,8 @@ class Outcome:
     ingested: list[Ingested] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     restated: Restatement | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
 
     @property
     def rows_written(self) -> int:
@@ -134,6 +137,14 @@ def load_landing(run: Run, window: Window) -> list[Ingested]:
             for table in BRONZE
         ]
     )
+
+
+def observed(outcome: Outcome, measure: Callable[[], Sequence[Verdict]]) -> None:
+    """Add what a quality check says; a check that cannot be measured is missing there and fails no run."""
+    try:
+        outcome.verdicts += measure()
+    except Exception as error:
+        logger.warning("a quality check of %s could not be measured: %s", outcome.window, first_line(error))
 
 
 def row_counts(outcome: Outcome) -> Mapping[str, int]:

@@ -25,12 +25,21 @@ from ledger.gold import (
 from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
-from ledger.pipelines.attempt import Outcome, Run, attempt_of, recorded_failure
+from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.restatement import note_changes, restatement_of
+from ledger.quality.controls import drift_profile, recon_verdicts, supply_verdicts, unreconciled_users
+from ledger.quality.history import (
+    DRIFT_DISTRIBUTION,
+    EXCEPTIONS_PER_DAY,
+    SUPPLY_AGAINST_WALLETS,
+    exceptions,
+    supply_against_wallets,
+)
+from ledger.readiness import check_ready
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
-from ledger.state import check_ready, from_micros, record_success
+from ledger.state import from_micros, record_success
 from ledger.window import Window, kst_day, lit_date, lit_ts
 
 logger = logging.getLogger(__name__)
@@ -66,7 +75,9 @@ def run_recon(run: Run, window: Window) -> Outcome:
                 rule_id=rule.rule_id,
             )
         )
-        outcome.rows_read = pairs.count()
+        profile = drift_profile(rows)
+        outcome.rows_read = profile.users
+        outcome.series[DRIFT_DISTRIBUTION] = [(c, {"users": n}) for c, n in profile.classes.items()]
         _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows)
         findings = exception_ledger.ledger_exceptions(
             rows,
@@ -79,9 +90,13 @@ def run_recon(run: Run, window: Window) -> Outcome:
             window=window,
             now=run.clock(),
         )
-        outcome.facts["drifting_users"] = _merge_exceptions(
-            run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH
-        )
+        by_severity = _merge_exceptions(run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH)
+        outcome.facts["drifting_users"] = sum(by_severity.values())
+    entries = lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
+    observed(
+        outcome,
+        lambda: recon_verdicts(profile, unreconciled_users(entries, pairs), by_severity, rule),
+    )
     return outcome
 
 
@@ -204,7 +219,9 @@ def _supply(run: Run, outcome: Outcome, window: Window) -> None:
         window=window,
         now=run.clock(),
     )
-    _merge_exceptions(run, outcome, findings, exception_ledger.SUPPLY_MISMATCH)
+    by_severity = _merge_exceptions(run, outcome, findings, exception_ledger.SUPPLY_MISMATCH)
+    outcome.verdicts += supply_verdicts(row, by_severity, rule)
+    outcome.series[SUPPLY_AGAINST_WALLETS] = supply_against_wallets(lakehouse, day)
 
 
 def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
@@ -215,8 +232,8 @@ def _merge_day(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> Non
     outcome.wrote(table, run.lakehouse.merge(table, rows, scope=day, delete_when="true"))
 
 
-def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception_type: str) -> int:
-    """Merge one type's exceptions of this day and run, removing its stale ones; the number that stand."""
+def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception_type: str) -> dict[str, int]:
+    """Merge one type's exceptions of this day and run, removing its stale ones; how many stand, by severity."""
     staged = run.lakehouse.stage(findings)
     result = run.lakehouse.merge(
         exception_ledger.TABLE,
@@ -226,7 +243,11 @@ def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception
         delete_when=f"t.domain = 'ledger' AND t.exception_type = '{exception_type}' AND t.run_id = '{run.run_id}'",
     )
     outcome.wrote(exception_ledger.TABLE, result)
-    return staged.count()
+    found = exceptions(
+        run.lakehouse, outcome.window.date_kst, exception_type=exception_type, run_id=run.run_id
+    )
+    outcome.series[EXCEPTIONS_PER_DAY] = found.per_day
+    return found.of_run
 
 
 def day_tag(run: Run, day: date) -> str | None:

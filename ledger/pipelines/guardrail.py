@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,9 @@ from ledger.gold import exception_ledger
 from ledger.merge import Scope
 from ledger.money import round_rate
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
+from ledger.quality.controls import exceptions_verdict
+from ledger.quality.inputs import QUESTIONS, input_verdicts
+from ledger.quality.verdict import Verdict
 from ledger.rules import Rule, RuleBook, Severity
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
@@ -101,10 +105,14 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
             findings = judge(source, measured, rules)
             statuses.append(_status_row(source, measured, findings, run, window, now))
             exceptions += [_exception_row(source, f, run, window, now) for f in findings]
+            outcome.verdicts += _verdicts(source, measured, rules, window)
             outcome.rows_read += measured.event_count
         _append(run, outcome, window, dq_status.TABLE, dq_status.IDENTITY, statuses)
         _append(run, outcome, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions)
         outcome.facts["findings"] = len(exceptions)
+        by_severity = Counter(row["severity"] for row in exceptions)
+        rule_ids = sorted({row["rule_id"] for row in exceptions})
+        outcome.verdicts.append(exceptions_verdict(by_severity, ", ".join(rule_ids)))
         record_success(
             run.lakehouse,
             attempt_of(run, "pipeline_a", window, outcome),
@@ -171,20 +179,33 @@ def _freshness_sec(run: Run, source: Input, end: datetime) -> int | None:
 
 def judge(source: Input, measured: Measured, rules: RuleBook) -> list[Finding]:
     """The rules that fired, most severe first, ties in the order of the tags (spec section 6)."""
-    stale, dup, drop, contract = dq_status.TAG_ORDER
-    values = (
-        (stale, "freshness_sec", measured.freshness_sec),
-        (dup, source.dup_metric, measured.dup_rate),
-        (drop, "completeness_zero_windows", measured.zero_windows),
-        (contract, "contract_bad_records_rate", measured.bad_records_rate),
-    )
     findings = []
-    for tag, metric, value in values:
+    for tag, (metric, value) in zip(dq_status.TAG_ORDER, _values(source, measured), strict=True):
         rule = rules.find("dq", metric, source.table.name)
         severity = rule.severity_at_least(Fraction(value)) if rule and value is not None else None
         if rule and severity and value is not None:
             findings.append(Finding(tag, severity, rule, Fraction(value)))
     return sorted(findings, key=lambda f: dq_status.SEVERITY_ORDER.index(f.severity))
+
+
+def _values(source: Input, measured: Measured) -> tuple[tuple[str, int | Fraction | None], ...]:
+    """(rule metric, measured value), in the order of the tags."""
+    return (
+        ("freshness_sec", measured.freshness_sec),
+        (source.dup_metric, measured.dup_rate),
+        ("completeness_zero_windows", measured.zero_windows),
+        ("contract_bad_records_rate", measured.bad_records_rate),
+    )
+
+
+def _verdicts(source: Input, measured: Measured, rules: RuleBook, window: Window) -> list[Verdict]:
+    return input_verdicts(
+        source.table,
+        dict(zip(QUESTIONS, _values(source, measured), strict=True)),
+        rules,
+        day=str(window.date_kst),
+        event_count=measured.event_count,
+    )
 
 
 def _status_row(

@@ -14,8 +14,9 @@ from ledger.errors import QualityGateError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.merge import Scope
 from ledger.merge_plan import MergePlan
-from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
+from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
 from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
+from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
@@ -38,9 +39,10 @@ def run_silver(run: Run, window: Window) -> Outcome:
         evaluated = evaluate_all(run, window)
         outcome.rows_read = sum(e.rows_read for e in evaluated)
         _save_bad_records(run, window, evaluated, outcome)
+        outcome.verdicts += quarantine_verdicts(evaluated, run.rules)
         for item in evaluated:
-            if item.table in (wallet_snapshot.TABLE, ledger_entries.TABLE):
-                _hold_gate(item, run.rules, window)
+            if item.table in GUARDED:
+                _hold_gate(item, run.rules, outcome)
         _merge_all(run, window, evaluated, outcome)
         record_success(run.lakehouse, attempt_of(run, "pipeline_silver", window, outcome))
     due = {
@@ -48,6 +50,7 @@ def run_silver(run: Run, window: Window) -> Outcome:
         for pipeline in CONTROLS
     }
     outcome.facts["due_for_restatement"] = json.dumps(due)
+    observed(outcome, partial(account_verdicts, run, window, evaluated))
     return outcome
 
 
@@ -87,16 +90,18 @@ def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], 
     outcome.wrote(bad_records.TABLE, result)
 
 
-def _hold_gate(item: Evaluated, rules: RuleBook, window: Window) -> None:
+def _hold_gate(item: Evaluated, rules: RuleBook, outcome: Outcome) -> None:
     rule = rules["silver/bad_records_rate"]
     if item.bad_rate > Fraction(rule.fail_above):
-        raise QualityGateError(
+        error = QualityGateError(
             f"{item.bad_rows} of {item.bad_rows + item.valid_rows} rows are bad ({float(item.bad_rate):.4%}),"
             f" above {rule.name} = {rule.fail_above} ({rule.rule_id})",
             table=item.table.full_name,
-            partition=str(window.date_kst),
+            partition=str(outcome.window.date_kst),
             action="read silver.bad_records of this run by reason, correct the source, run Silver again",
         )
+        error.verdicts = tuple(outcome.verdicts)
+        raise error
 
 
 def _merge_all(run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome) -> None:

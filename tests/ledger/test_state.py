@@ -12,12 +12,12 @@ import pytest
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.lakehouse import Lakehouse
+from ledger.readiness import check_ready
 from ledger.silver.internal import DAY_CHANGES
 from ledger.state import (
     Attempt,
     PipelineName,
     PipelineState,
-    check_ready,
     days_due_for_restatement,
     from_micros,
     read_state,

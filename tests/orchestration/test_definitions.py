@@ -18,7 +18,7 @@ import pytest
 from configs.settings import load_settings
 from ledger.tables import ALL, by_name
 from orchestration.definitions import defs
-from orchestration.jobs import JOB_OPS, all_assets, all_jobs
+from orchestration.jobs import JOB_OPS, all_assets, all_checks, all_jobs
 from resources.environments import resources
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -135,7 +135,10 @@ def test_external_bronze_is_observed_and_not_loaded() -> None:
     """INV-23: where another system fills Bronze, the keys stay and nothing materializes them."""
     settings = load_settings({"PIPELINE_CFG__BRONZE__INGEST": "external"})
     external = dg.Definitions(
-        assets=all_assets(settings), jobs=all_jobs(), resources=resources(settings)
+        assets=all_assets(settings),
+        asset_checks=all_checks(settings),
+        jobs=all_jobs(),
+        resources=resources(settings),
     ).resolve_asset_graph()
     assert set(external.get_all_asset_keys()) == set(KEYS)
     bronze = {key for key in KEYS if key.path[0] == "bronze"}

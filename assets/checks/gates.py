@@ -1,0 +1,90 @@
+"""The gates: blocking checks on Silver that B's and C's jobs evaluate before anything else (spec section 7).
+
+A gate is one operation per pipeline, with the pipeline's own parameters. It writes nothing but that pipeline's
+failure. B's and C's own compute refuses as well: a check that was never evaluated must not open the way.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from assets import analytics, controls
+from assets.catalog import asset_key
+from assets.checks.readiness import (
+    GATE_B,
+    GATE_C,
+    QUESTIONS,
+    Gate,
+    conditions_of,
+    refuse,
+    results_of_gate,
+)
+from assets.checks.results import check_spec
+from assets.execution import running
+from assets.limits import RETRY_POLICY
+from configs.settings import Settings
+from ledger.contract import Table
+from orchestration.partitions import kst_days
+from orchestration.run_config import RunParameters
+from resources.ledger import LedgerResource
+
+
+def _keys(*writes: Mapping[Table, tuple[str, ...]]) -> frozenset[dg.AssetKey]:
+    return frozenset(asset_key(table, *writer) for each in writes for table, writer in each.items())
+
+
+_GUARDED = {
+    GATE_B: _keys(controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE),
+    GATE_C: _keys(analytics.WRITES),
+}
+
+
+def gate_keys(pipeline: str) -> list[dg.AssetCheckKey]:
+    """The checks that guard a pipeline; empty for one without a gate."""
+    return [key for gate in _GUARDED if gate.pipeline == pipeline for _, key in gate.check_keys()]
+
+
+def gate_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """One operation per gated pipeline."""
+    days = kst_days(settings.partitions.start_date, including_today=False)
+    return [_gate(gate, days) for gate in _GUARDED]
+
+
+def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
+    specs = [
+        check_spec(
+            key,
+            f"{QUESTIONS[condition]} Blocks {gate.pipeline} until it holds.",
+            section=gate.section,
+            blocking=True,
+            partitions_def=days,
+        )
+        for condition, key in gate.check_keys()
+    ]
+
+    @dg.multi_asset_check(
+        name=gate.op_name,
+        specs=specs,
+        description=f"May {gate.pipeline} start on this day? Writes nothing but its failure.",
+        retry_policy=RETRY_POLICY,
+    )
+    def evaluate(
+        context: dg.AssetCheckExecutionContext, config: RunParameters, ledger: LedgerResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        op_context = context.op_execution_context
+        if not op_context.has_partition_key:
+            raise dg.Failure(
+                f"the gate asks about one KST day: run {gate.job} for the day, or Silver's assets of that day",
+                allow_retries=False,
+            )
+        # Materializing Silver by hand evaluates every check on it, these included: that is no attempt of B or C.
+        guards = bool(op_context.job_def.asset_layer.selected_asset_keys & _GUARDED[gate])
+        with running(op_context, ledger, gate.pipeline, config) as (run, what):
+            (window,) = what.windows  # a partition is one day
+            stops = guards and not what.skip_readiness
+            conditions = conditions_of(gate, run, window, stops=stops)
+            yield from results_of_gate(gate, conditions, what, stops=stops)
+            if stops:
+                refuse(gate, run, window, conditions)
+
+    return evaluate

@@ -1,0 +1,75 @@
+"""A webserver and a daemon of one test, as ``make ui`` starts them: their own processes on a free port of loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from configs.settings import ROOT
+from tests.support import Home
+
+_START_SEC = 120
+
+
+@contextlib.contextmanager
+def dagster_ui(home: Home, *options: str) -> Iterator[str]:
+    """The UI's address, while webserver and daemon run on this home."""
+    home.dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", home.dagster_home / "dagster.yaml")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    workspace = ["--workspace", str(ROOT / "workspace.yaml")]
+    commands = [
+        ["dagster_webserver", "--host", "127.0.0.1", "--port", str(port), *workspace, *options],
+        ["dagster._daemon", "run", *workspace],
+    ]
+    with contextlib.ExitStack() as stack:
+        for command in commands:
+            stack.enter_context(_process(command, home, home.root / f"{command[0]}.log"))
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/server_info", home)
+        yield address
+
+
+@contextlib.contextmanager
+def _process(command: list[str], home: Home, log: Path) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=os.environ | home.environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that code servers and run workers end with it
+        )
+        try:
+            yield
+        finally:
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+            process.wait()
+
+
+def _wait_for(url: str, home: Home) -> None:
+    deadline = time.monotonic() + _START_SEC
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(url, timeout=5)
+            return
+        time.sleep(0.5)
+    raise AssertionError(
+        f"the webserver did not start: {(home.root / 'dagster_webserver.log').read_text()[-2000:]}"
+    )
