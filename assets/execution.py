@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
@@ -25,6 +26,7 @@ from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve, tick_of
 from resources.ledger import RUN_STARTED_TAG, LedgerResource
 
+INTERRUPTED = "interrupted: the run was cancelled, or its process was told to end"
 Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _SAMPLE_ROWS = 5
@@ -41,6 +43,9 @@ def failing_at_once() -> Iterator[None]:
         raise
     except dg.Failure:
         raise
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
+        # Dagster would apply the retry policy: five minutes later a cancelled run would be at work again.
+        raise dg.Failure(INTERRUPTED, metadata={"error": "Interrupted"}, allow_retries=False) from error
     except Exception as error:
         kind = type(error).__name__
         raise dg.Failure(
@@ -92,12 +97,20 @@ def running(
 ) -> Iterator[tuple[Run, ResolvedRun]]:
     """Everything around a pipeline's compute: parameters, lakehouse, errors."""
     with failing_at_once():
+        _refuse_if_cancelled(context)
         settings = ledger.settings()
         what = resolved(context, ledger, settings, pipeline, config)
         if what.skip_readiness:
             context.log.warning(f"readiness check skipped: {what.skip_reason}")
         with ledger.lakehouse(settings) as lakehouse:
             yield pipeline_run(ledger, settings, lakehouse, what, _attempt_started(context, ledger)), what
+
+
+def _refuse_if_cancelled(context: Context) -> None:
+    """The operations of a run that do not depend on the interrupted one do not start any more."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
+        raise dg.Failure(INTERRUPTED, allow_retries=False)
 
 
 def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:

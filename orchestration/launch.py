@@ -16,6 +16,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from assets.execution import INTERRUPTED
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import ROOT, Settings, load_settings
 from ledger.errors import ParameterError, SettingsError
@@ -202,6 +203,8 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     if result.success:
         return Launched(launch, result.run_id, success=True)
     step, reason = _first_failure(result)
+    if reason == INTERRUPTED:
+        raise KeyboardInterrupt  # of the operator: nothing else of the command is to start
     return Launched(launch, result.run_id, success=False, step=step, reason=reason)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -67,6 +68,10 @@ def finalized(served: Served, run_id: str, pipeline: str) -> None:
 
 def _exists(served: Served, job: str, tags: Mapping[str, str]) -> bool:
     return bool(served.runs_of(job, **tags))
+
+
+def _is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
 
 
 def state(served: Served, pipeline: str) -> Row:
@@ -140,7 +145,10 @@ def test_killed_timed_out_cancelled(served: Served) -> None:
         os.kill(served.worker_pid(run_id), signal.SIGKILL)
     served.wait_for_fault("silver")
     served.cancel(cancelled)
+    workers = [served.worker_pid(run_id) for run_id in (cancelled, timed_out)]
     assert served.ended(timed_out, cancelled, killed, retried) == [FAILURE, CANCELED, FAILURE, FAILURE]
+    for pid in workers:  # or a retry of a run that has ended would go on writing
+        served.wait_for(f"process {pid} to end", partial(_is_gone, pid))
     expected: tuple[tuple[str, str, date, str], ...] = (
         (timed_out, "pipeline_a", DAY_1, "maximum runtime"),
         (cancelled, "pipeline_silver", DAY_3, "cancelled"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -75,3 +76,21 @@ class TestDeadline:
         with attempt_deadline(0.2):
             pass
         time.sleep(0.3)
+
+
+def test_an_interrupted_command_ends_at_once(after_day_1: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INV-28, INV-38: Ctrl-C is no fault that passes: no pause of five minutes, and no next job or day."""
+
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.setattr("ledger.pipelines.guardrail.load_landing", interrupt)
+    for command in (("day", DAY_2), ("backfill", "--from", DAY_2, "--to", DAY_2)):
+        done = ledgerctl(*command)
+        assert done.code == 1
+        assert "interrupted; the same command run again continues safely" in done.err
+    jobs = {
+        row["pipeline_name"] for row in after_day_1.rows("gold.pipeline_run_log") if row["date_kst"] == DAY_2
+    }
+    assert jobs <= {"pipeline_a"}
