@@ -64,19 +64,17 @@ for _point, _module, _name in POINTS:
     setattr(_module, _name, _planted(_point, getattr(_module, _name)))
 
 # Only now, so that the assets take the short pause.
-from configs.settings import load_settings  # noqa: E402
-from orchestration.jobs import all_assets, all_jobs  # noqa: E402
-from orchestration.schedules import all_schedules  # noqa: E402
+from orchestration import definitions as product  # noqa: E402
 from orchestration.sensors.failures import failure_sensors  # noqa: E402
 from orchestration.sensors.late_data import late_data_sensor  # noqa: E402
 from orchestration.sensors.silver_ready import silver_ready_sensor  # noqa: E402
-from resources.environments import resources  # noqa: E402
 
 _ON = dg.DefaultSensorStatus.RUNNING
 defs = dg.Definitions(
-    assets=all_assets(load_settings()),
-    jobs=all_jobs(),
-    schedules=all_schedules(load_settings()),
+    assets=product.defs.assets,
+    asset_checks=product.defs.asset_checks,
+    jobs=product.defs.jobs,
+    schedules=product.defs.schedules,
     sensors=[*failure_sensors(_ON), silver_ready_sensor(_ON), late_data_sensor(_ON)],
-    resources=resources(load_settings()),
+    resources=product.defs.resources,
 )
