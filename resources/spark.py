@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -35,6 +36,11 @@ def spark_session(settings: SparkSettings) -> SparkSession:
             spark = _cluster_session(conf)
         else:
             spark = _resource(settings.engine, settings.master, conf, settings.memory_mb).spark_session
+        if settings.engine == "sail":
+            # The engine ends with this process, an interrupt ends it even before: there is nothing to clean up, and
+            # asking a server that is gone keeps a cancelled run's process for ten minutes.
+            client: Any = spark.client  # only a Connect session has one
+            atexit.unregister(client._on_exit)
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark
