@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 
+from assets.execution import INTERRUPTED
 from assets.finalize import OP, FailedRun, finalizer_of, windows_of
 from ledger.errors import ParameterError
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
@@ -162,6 +163,8 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEven
     for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         data = record.get_dagster_event().step_failure_data
         described = data.user_failure_data.description if data.user_failure_data else None
+        if described == INTERRUPTED:
+            continue  # that is how the run's end reached it, not why it ended
         if described:
             return described
         if data.error:

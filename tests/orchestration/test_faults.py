@@ -106,24 +106,24 @@ def test_recon_fails_and_supply_stays(served: Served) -> None:
     """INV-38: the failure state is written, and what the other task computed is kept."""
     before = state(served, "pipeline_b")
     served.plant("recon", "data")
-    run_id = served.launch(B, DAY_2)
+    run_id = served.launch(B, DAY_1)
     assert served.ended(run_id) == [FAILURE]
     finalized(served, run_id, "pipeline_b")
     (row,) = attempts(served, run_id)
     assert (row["status"], "planted at recon" in row["message"]) == ("failure", True)
     after = state(served, "pipeline_b")
     assert {k for k in after if after[k] != before[k]} == {"last_run_id", "updated_at"}
-    (supply,) = [r for r in served.home.rows("gold.ledger_supply_balance_daily") if r["date_kst"] == DAY_2]
+    (supply,) = [r for r in served.home.rows("gold.ledger_supply_balance_daily") if r["date_kst"] == DAY_1]
     assert supply["run_id"] == run_id
     assert {
-        r["run_id"] for r in served.home.rows("gold.recon_daily_snapshot_flow") if r["date_kst"] == DAY_2
+        r["run_id"] for r in served.home.rows("gold.recon_daily_snapshot_flow") if r["date_kst"] == DAY_1
     } != {run_id}
 
 
 def test_a_fault_that_passes_is_retried(served: Served) -> None:
     """INV-38: two transient faults, then a success, all in one run; every attempt is logged."""
     served.plant("recon", "transient", "transient")
-    run_id = served.launch(B, DAY_2)
+    run_id = served.launch(B, DAY_1)
     assert served.ended(run_id) == [SUCCESS]
     assert statuses(served, run_id) == ["failure", "failure", "success"]
     assert state(served, "pipeline_b")["last_run_id"] == run_id
@@ -138,8 +138,8 @@ def test_killed_timed_out_cancelled(served: Served) -> None:
         served.plant(point, "hang")
     timed_out = served.launch(A, DAY_1, max_runtime=20, max_retries=0)
     cancelled = served.launch(SILVER, DAY_3)
-    killed = served.launch(B, DAY_2, max_retries=0)
-    retried = served.launch(C, DAY_2)
+    killed = served.launch(B, DAY_1, max_retries=0)
+    retried = served.launch(C, DAY_1)
     for point, run_id in (("recon", killed), ("analytics", retried)):
         served.wait_for_fault(point)
         os.kill(served.worker_pid(run_id), signal.SIGKILL)
@@ -152,7 +152,7 @@ def test_killed_timed_out_cancelled(served: Served) -> None:
     expected: tuple[tuple[str, str, date, str], ...] = (
         (timed_out, "pipeline_a", DAY_1, "maximum runtime"),
         (cancelled, "pipeline_silver", DAY_3, "cancelled"),
-        (killed, "pipeline_b", DAY_2, ""),
+        (killed, "pipeline_b", DAY_1, ""),
     )
     for run_id, pipeline, day, why in expected:
         finalized(served, run_id, pipeline)
