@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from configs.settings import load_settings
 from ledger.tables import ALL, by_name
@@ -134,12 +135,15 @@ def test_the_jobs_are_the_runbook_s() -> None:
 def test_external_bronze_is_observed_and_not_loaded() -> None:
     """INV-23: where another system fills Bronze, the keys stay and nothing materializes them."""
     settings = load_settings({"PIPELINE_CFG__BRONZE__INGEST": "external"})
-    external = dg.Definitions(
-        assets=all_assets(settings),
-        asset_checks=all_checks(settings),
-        jobs=all_jobs(),
-        resources=resources(settings),
-    ).resolve_asset_graph()
+    with set_defs_state_storage(
+        None
+    ):  # of an instance that an earlier test of this process left, and that is gone
+        external = dg.Definitions(
+            assets=all_assets(settings),
+            asset_checks=all_checks(settings),
+            jobs=all_jobs(),
+            resources=resources(settings),
+        ).resolve_asset_graph()
     assert set(external.get_all_asset_keys()) == set(KEYS)
     bronze = {key for key in KEYS if key.path[0] == "bronze"}
     assert bronze <= external.observable_asset_keys
