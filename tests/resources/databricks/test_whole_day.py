@@ -33,10 +33,10 @@ _DAY: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("pipeline_silver_materialization", ("materialize_silver",), True),
     (
         "pipeline_b_controls",
-        ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
+        ("pipeline_b_gate", "pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
         True,
     ),
-    ("pipeline_c_analytics", ("analytics",), True),
+    ("pipeline_c_analytics", ("pipeline_c_gate", "analytics"), True),
 )
 
 
@@ -123,7 +123,7 @@ def test_each_operation_was_one_databricks_run(launched_day: LaunchedDay) -> Non
     names = [run.request["run_name"].split()[2:4] for run in launched_day.emulator.runs]
     expected = [[job, op] for job, ops, _ in _DAY for op in ops]
     assert sorted(pair for pair in names if pair in expected) == sorted(expected)
-    assert len(names) == len(expected) + 3
+    assert len(names) == len(expected) + 4  # bootstrap, the rules' sync and their checks, Bronze
     assert launched_day.emulator.storage.files() == []
 
 
