@@ -79,7 +79,8 @@ def lines(series: Series) -> str:
             _path(path, f"{_COLOURS[name]}' fill='none", 4 - 2 * i)
             + f"<text x='{i * 60}' y='126' fill='{_COLOURS[name]}'>{name}</text>"
         )
-    words = f'<text x="200" y="126">{series[0][0]} to {series[-1][0]}</text>'
+    first, second = (*series[-1][1].values(), *[0] * 2)[:2]
+    words = f"<text x='130' y='126'>{series[0][0]} to {series[-1][0]}, now {first - second:,} apart</text>"
     words += f'<text x="430" y="16">{high:,.0f}</text><text x="430" y="100">{low:,.0f}</text>'
     return _svg(drawn + words, 560, 132)
 

@@ -42,7 +42,7 @@ def exceptions(lakehouse: Lakehouse, day: date, *, exception_type: str, run_id: 
     )
     of_run = {row["severity"]: int(row["mine"]) for row in rows if row["mine"]}
     found = Counter({(row["date_kst"], row["severity"]): row["n"] for row in rows})
-    days = sorted({row["date_kst"] for row in rows} | {day})
+    days = [day - timedelta(days=n) for n in reversed(range(_DAYS))]
     return Exceptions(
         of_run, [(str(d), {"CRITICAL": found[d, "CRITICAL"], "WARN": found[d, "WARN"]}) for d in days]
     )
