@@ -70,7 +70,7 @@ def lines(series: Series) -> str:
     values = [value for _, each in series for value in each.values()]
     low, high = min(values), max(values)
     span = float(high - low) or 1.0
-    step = min(60, 400 // max(1, len(series) - 1))
+    step = min(60, 330 // max(1, len(series) - 1))
     drawn = ""
     for i, name in enumerate(series[0][1]):
         ys = [16 + round(float(high - each[name]) / span * 80) for _, each in series]
@@ -81,8 +81,8 @@ def lines(series: Series) -> str:
         )
     first, second = (*series[-1][1].values(), *[0] * 2)[:2]
     words = f"<text x='130' y='126'>{series[0][0]} to {series[-1][0]}, now {first - second:,} apart</text>"
-    words += f'<text x="430" y="16">{high:,.0f}</text><text x="430" y="100">{low:,.0f}</text>'
-    return _svg(drawn + words, 560, 132)
+    words += f'<text x="350" y="16">{high:,.0f}</text><text x="350" y="100">{low:,.0f}</text>'
+    return _svg(drawn + words, 460, 132)
 
 
 def _total(values: Mapping[str, object]) -> float:
