@@ -95,8 +95,8 @@ def _path(path: str, colour: str, width: int) -> str:
 
 def _svg(content: str, width: int, height: int) -> str:
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' font-family='Arial'"
-        f" font-size='12'>{content}</svg>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'"
+        f" style='font:12px Arial'>{content}</svg>"
     )
 
 
@@ -111,6 +111,6 @@ _PLOTS: Mapping[str, tuple[str, Callable[[Series], str], str]] = {
     ledger_supply_balance_daily.TABLE.full_name: (
         SUPPLY_AGAINST_WALLETS,
         lines,
-        "Issued supply against all wallets, KRW",
+        "Supply against wallets, KRW",
     ),
 }

@@ -1,4 +1,4 @@
-"""The last three weeks at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
+"""The last two weeks at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ledger.quality.verdict import Series
 DRIFT_DISTRIBUTION = "drift_distribution"
 EXCEPTIONS_PER_DAY = "exceptions_per_day"
 SUPPLY_AGAINST_WALLETS = "supply_against_wallets"
-_DAYS = 21  # as many as a picture shows in place, see assets/plots.py
+_DAYS = 14  # as many as a picture shows in place, see assets/plots.py
 
 
 @dataclass(frozen=True)

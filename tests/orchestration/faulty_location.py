@@ -65,7 +65,7 @@ for _point, _module, _name in POINTS:
 
 # Only now, so that the assets take the short pause.
 from configs.settings import load_settings  # noqa: E402
-from orchestration.jobs import all_assets, all_jobs  # noqa: E402
+from orchestration.jobs import all_assets, all_checks, all_jobs  # noqa: E402
 from orchestration.schedules import all_schedules  # noqa: E402
 from orchestration.sensors.failures import failure_sensors  # noqa: E402
 from orchestration.sensors.late_data import late_data_sensor  # noqa: E402
@@ -75,6 +75,7 @@ from resources.environments import resources  # noqa: E402
 _ON = dg.DefaultSensorStatus.RUNNING
 defs = dg.Definitions(
     assets=all_assets(load_settings()),
+    asset_checks=all_checks(load_settings()),
     jobs=all_jobs(),
     schedules=all_schedules(load_settings()),
     sensors=[*failure_sensors(_ON), silver_ready_sensor(_ON), late_data_sensor(_ON)],
