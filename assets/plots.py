@@ -70,7 +70,7 @@ def lines(series: Series) -> str:
     values = [value for _, each in series for value in each.values()]
     low, high = min(values), max(values)
     span = float(high - low) or 1.0
-    step = min(60, 400 // max(1, len(series) - 1))
+    step = min(60, 330 // max(1, len(series) - 1))
     drawn = ""
     for i, name in enumerate(series[0][1]):
         ys = [16 + round(float(high - each[name]) / span * 80) for _, each in series]
@@ -79,9 +79,10 @@ def lines(series: Series) -> str:
             _path(path, f"{_COLOURS[name]}' fill='none", 4 - 2 * i)
             + f"<text x='{i * 60}' y='126' fill='{_COLOURS[name]}'>{name}</text>"
         )
-    words = f'<text x="200" y="126">{series[0][0]} to {series[-1][0]}</text>'
-    words += f'<text x="430" y="16">{high:,.0f}</text><text x="430" y="100">{low:,.0f}</text>'
-    return _svg(drawn + words, 560, 132)
+    first, second = (*series[-1][1].values(), *[0] * 2)[:2]
+    words = f"<text x='130' y='126'>{series[0][0]} to {series[-1][0]}, now {first - second:,} apart</text>"
+    words += f'<text x="350" y="16">{high:,.0f}</text><text x="350" y="100">{low:,.0f}</text>'
+    return _svg(drawn + words, 460, 132)
 
 
 def _total(values: Mapping[str, object]) -> float:
@@ -94,8 +95,8 @@ def _path(path: str, colour: str, width: int) -> str:
 
 def _svg(content: str, width: int, height: int) -> str:
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' font-family='Arial'"
-        f" font-size='12'>{content}</svg>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'"
+        f" style='font:12px Arial'>{content}</svg>"
     )
 
 
@@ -110,6 +111,6 @@ _PLOTS: Mapping[str, tuple[str, Callable[[Series], str], str]] = {
     ledger_supply_balance_daily.TABLE.full_name: (
         SUPPLY_AGAINST_WALLETS,
         lines,
-        "Issued supply against all wallets, KRW",
+        "Supply against wallets, KRW",
     ),
 }

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.storage.tags import PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
 
 from assets.execution import INTERRUPTED
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
@@ -31,6 +31,7 @@ from resources.environments import ledger_of
 from resources.ledger import LedgerResource
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
+_REPOSITORY = "__repository__@ledger_controls"  # the location of workspace.yaml
 INSTANCE_FILES = {"sqlite": "dagster.yaml", "postgresql": "dagster.prod.yaml"}
 POSTGRES_VARIABLES = tuple(f"LEDGER_PG_{name}" for name in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD"))
 _NO_CAPTURE = {
@@ -217,7 +218,7 @@ def _run_here(
         run_config=config,
         instance=instance,
         partition_key=launch.day.isoformat() if launch.day else None,
-        tags={PROCESS_TAG: this_process()},
+        tags=_tags(),
         raise_on_error=False,
     )
 
@@ -232,9 +233,14 @@ def _run_launched(
         repository.get_reconstructable_job(launch.job),
         instance=instance,
         run_config=config,
-        tags={PROCESS_TAG: this_process(), **day},
+        tags=_tags() | day,
         raise_on_error=False,
     )
+
+
+def _tags() -> dict[str, str]:
+    """Whose run it is, and of which code location: without the second the UI's job pages would not list it."""
+    return {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY}
 
 
 def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str | None, str]:

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from types import ModuleType
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,6 +25,7 @@ from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
+from ledger.pipelines.day_tag import day_tag
 from ledger.pipelines.restatement import note_changes, restatement_of
 from ledger.quality.controls import drift_profile, recon_verdicts, supply_verdicts, unreconciled_users
 from ledger.quality.history import (
@@ -37,7 +37,7 @@ from ledger.quality.history import (
 )
 from ledger.readiness import check_ready
 from ledger.side_by_side import side_by_side
-from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
+from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
 from ledger.state import from_micros, record_success
 from ledger.window import Window, kst_day, lit_date, lit_ts
@@ -53,7 +53,6 @@ SUPPLY_OPS_TABLES = (
     admin_tx_search.TABLE,
 )
 _PAYMENT_MODULES = (ops_payment_failure_daily, ops_payment_refund_daily)
-_TAGGED_INPUTS = ("bronze.transaction_ledger_raw", "bronze.user_wallets_raw")
 
 
 def run_recon(run: Run, window: Window) -> Outcome:
@@ -248,45 +247,3 @@ def _merge_exceptions(run: Run, outcome: Outcome, findings: DataFrame, exception
     )
     outcome.series[EXCEPTIONS_PER_DAY] = found.per_day
     return found.of_run
-
-
-def day_tag(run: Run, day: date) -> str | None:
-    """The most severe guardrail tag of the day's ledger and wallet inputs, ties by the order of the tags.
-
-    A later evaluation whose window covers an earlier one replaces it.
-    """
-    rows = (
-        run.lakehouse.read(dq_status.TABLE, Scope.of([day]))
-        .where(F.col("source_table").isin(*_TAGGED_INPUTS))
-        .select(
-            "source_table",
-            "dq_tag",
-            "severity",
-            *[F.unix_micros(c).alias(c) for c in ("window_start_ts", "window_end_ts", "generated_at")],
-        )
-        .collect()
-    )
-    return most_severe_tag([row.asDict() for row in rows])
-
-
-def most_severe_tag(evaluations: list[dict[str, Any]]) -> str | None:
-    """:func:`day_tag` over plain rows (times as comparable numbers)."""
-    ordered = sorted(evaluations, key=lambda e: e["generated_at"])
-    standing = [
-        e
-        for i, e in enumerate(ordered)
-        if not any(
-            later["source_table"] == e["source_table"]
-            and later["window_start_ts"] <= e["window_start_ts"]
-            and later["window_end_ts"] >= e["window_end_ts"]
-            for later in ordered[i + 1 :]
-        )
-    ]
-    tagged = [e for e in standing if e["dq_tag"] is not None]
-    if not tagged:
-        return None
-    worst = min(
-        tagged,
-        key=lambda e: (dq_status.SEVERITY_ORDER.index(e["severity"]), dq_status.TAG_ORDER.index(e["dq_tag"])),
-    )
-    return str(worst["dq_tag"])

@@ -1,4 +1,4 @@
-"""The last three weeks at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
+"""The last two weeks at a glance: exceptions per day, supply against wallets. Small reads of Gold's own partitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ledger.quality.verdict import Series
 DRIFT_DISTRIBUTION = "drift_distribution"
 EXCEPTIONS_PER_DAY = "exceptions_per_day"
 SUPPLY_AGAINST_WALLETS = "supply_against_wallets"
-_DAYS = 21  # as many as a picture shows in place, see assets/plots.py
+_DAYS = 14  # as many as a picture shows in place, see assets/plots.py
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def exceptions(lakehouse: Lakehouse, day: date, *, exception_type: str, run_id: 
     )
     of_run = {row["severity"]: int(row["mine"]) for row in rows if row["mine"]}
     found = Counter({(row["date_kst"], row["severity"]): row["n"] for row in rows})
-    days = sorted({row["date_kst"] for row in rows} | {day})
+    days = [day - timedelta(days=n) for n in reversed(range(_DAYS))]
     return Exceptions(
         of_run, [(str(d), {"CRITICAL": found[d, "CRITICAL"], "WARN": found[d, "WARN"]}) for d in days]
     )

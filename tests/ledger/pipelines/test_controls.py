@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.pipelines.controls import most_severe_tag
+from ledger.pipelines.day_tag import most_severe_tag
 from ledger.silver.dq_status import SEVERITY_ORDER, TAG_ORDER
 
 LEDGER, WALLETS = "bronze.transaction_ledger_raw", "bronze.user_wallets_raw"
