@@ -36,7 +36,7 @@ def test_cancelling_in_the_ui_cancels_the_databricks_run(
 def test_a_killed_worker_leaves_a_run_that_databricks_ends_and_a_second_worker_does_the_day(
     workspace: Emulator, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIPELINE_CFG__DATABRICKS__TIMEOUT_SEC", "12")
+    monkeypatch.setenv("PIPELINE_CFG__DATABRICKS__TIMEOUT_SEC", "20")
     marker = tmp_path / "started"
     config = {"probe": {"what": "hang once", "marker": str(marker)}}
     with code_server(instance, _PROBE) as server:
