@@ -16,7 +16,7 @@ from tests.databricks_emulator.cluster import shared_cluster
 from tests.jvm import require_java
 from tests.parity.equality import differences
 from tests.resources.databricks.code_server import CodeServer, code_server
-from tests.resources.databricks.workspace import entered_host, host_environment
+from tests.resources.databricks.workspace import QUIET, entered_host, host_environment
 from tests.support import DAY_1, Home, Template, entered, ledgerctl
 
 pytestmark = pytest.mark.jvm
@@ -81,10 +81,9 @@ def launched_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> I
             "PIPELINE_CFG__LAKEHOUSE__CATALOG": "spark_catalog",
         }
         home.dagster_home.mkdir()
-        quiet = {"telemetry": {"enabled": False}}
         with (
             entered_host(environment),
-            dg.DagsterInstance.local_temp(str(home.dagster_home), overrides=quiet) as instance,
+            dg.DagsterInstance.local_temp(str(home.dagster_home), overrides=QUIET) as instance,
             code_server(instance, "orchestration.definitions") as server,
         ):
             failures = _run_day(server)
