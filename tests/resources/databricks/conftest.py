@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from tests.databricks_emulator import Emulator
-from tests.resources.databricks.workspace import CANARY, host_environment
+from tests.resources.databricks.workspace import CANARY, QUIET, host_environment
 
 
 @pytest.fixture
@@ -25,6 +25,5 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emula
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "dagster").mkdir()
-    quiet = {"telemetry": {"enabled": False}}
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=quiet) as made:
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=QUIET) as made:
         yield made

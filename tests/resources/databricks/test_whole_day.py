@@ -16,7 +16,7 @@ from tests.databricks_emulator.cluster import shared_cluster
 from tests.jvm import require_java
 from tests.parity.equality import differences
 from tests.resources.databricks.code_server import CodeServer, code_server
-from tests.resources.databricks.workspace import entered_host, host_environment
+from tests.resources.databricks.workspace import QUIET, entered_host, host_environment
 from tests.support import DAY_1, Home, Template, entered, ledgerctl
 
 pytestmark = pytest.mark.jvm
@@ -65,11 +65,22 @@ class LaunchedDay:
 
 
 @pytest.fixture(scope="module")
-def launched_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> Iterator[LaunchedDay]:
-    """The first day of ``day_1``, run through a code server and the launcher on an existing cluster."""
+def embedded_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> Home:
+    """The same day on the embedded engine, with the same salt."""
+    home = Home(tmp_path_factory.mktemp("embedded")).copy_from(day_1.home, "landing")
+    with entered(home), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANON_USER_KEY_SALT", _CANARY)
+        done = ledgerctl("day", DAY_1, "--run-id", "r1")
+    assert done.code == 0, done.err
+    return home
+
+
+@pytest.fixture(scope="module")
+def launched_day(tmp_path_factory: pytest.TempPathFactory, embedded_day: Home) -> Iterator[LaunchedDay]:
+    """The embedded day's files, run through a code server and the launcher on an existing cluster."""
     require_java(os.environ)
     folder = tmp_path_factory.mktemp("databricks")
-    home = Home(folder / "home").copy_from(day_1.home, "landing")
+    home = Home(folder / "home").copy_from(embedded_day, "landing")
     (folder / "events").mkdir()
     conf = jvm_conf(
         "local[2]",
@@ -95,10 +106,9 @@ def launched_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> I
             "PIPELINE_CFG__LAKEHOUSE__CATALOG": "spark_catalog",
         }
         home.dagster_home.mkdir()
-        quiet = {"telemetry": {"enabled": False}}
         with (
             entered_host(environment),
-            dg.DagsterInstance.local_temp(str(home.dagster_home), overrides=quiet) as instance,
+            dg.DagsterInstance.local_temp(str(home.dagster_home), overrides=QUIET) as instance,
             code_server(instance, "orchestration.definitions") as server,
         ):
             failures = _run_day(server)
@@ -117,17 +127,6 @@ def _run_day(server: CodeServer) -> list[str]:
         if server.wait(run_id) != dg.DagsterRunStatus.SUCCESS:
             return [job, *[str(e.step_failure_data) for e in server.events(run_id) if e.is_step_failure]]
     return []
-
-
-@pytest.fixture(scope="module")
-def embedded_day(tmp_path_factory: pytest.TempPathFactory, day_1: Template) -> Home:
-    """The same day on the embedded engine, with the same salt."""
-    home = Home(tmp_path_factory.mktemp("embedded")).copy_from(day_1.home, "landing")
-    with entered(home), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANON_USER_KEY_SALT", _CANARY)
-        done = ledgerctl("day", DAY_1, "--run-id", "r1")
-    assert done.code == 0, done.err
-    return home
 
 
 def test_every_table_equals_the_embedded_engines(launched_day: LaunchedDay, embedded_day: Home) -> None:

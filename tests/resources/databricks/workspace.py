@@ -20,6 +20,16 @@ from tests.databricks_emulator.emulator import TOKEN
 CANARY = 'canary-"salt"-7f3a'  # a quote in it, so that its form in JSON is another one
 
 
+# A test instance: no telemetry, and no two processes per step that capture its output.
+QUIET: dict[str, Any] = {
+    "telemetry": {"enabled": False},
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+}
+
+
 def host_environment(emulator: Emulator, **settings: str) -> dict[str, str]:
     """The variables of a host that uses the emulator as its dev workspace; quick to give up and to try again."""
     given = {
