@@ -30,7 +30,12 @@ def test_uris_lead_to_the_same_tables_as_paths(tmp_path: Path, jvm: Engine) -> N
         for name in ("warehouse", "landing")
     }
     for environment in (by_path.environment(), by_uri.environment() | uris):
-        for command in (("run", "bootstrap_catalog"), ("ingest", DAY_1), ("ingest", DAY_2), ("ingest", DAY_2)):
+        for command in (
+            ("run", "bootstrap_catalog"),
+            ("ingest", DAY_1),
+            ("ingest", DAY_2),
+            ("ingest", DAY_2),
+        ):
             done = jvm.run(environment, *command)
             assert done.exit == 0, done.output
     unequal = differences(by_path.root, by_uri.root)
