@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
+# What runs on the JVM engine: the suites that compare the engines, and the module that owns every read and write.
+ON_SPARK := tests/parity tests/spark tests/ledger/test_lakehouse.py tests/ledger/test_lakehouse_writes.py
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-databricks browser test lint format ui bench docs lock clean
+.PHONY: help setup demo demo-databricks browser test test-spark lint format ui bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -33,8 +36,15 @@ ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http:/
 browser: ## Install Debian's Chromium for the browser tests (as root)
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the whole test suite, two processes side by side
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the whole test suite, two processes side by side, then the part on the JVM
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not jvm"
+	@$(MAKE) --no-print-directory test-spark
+
+# One process, and so one JVM; the embedded engine it is compared with runs in a child. Skipped without a JDK 17,
+# which under CI=true is installed where that is possible, and else a failure.
+test-spark: $(READY) ## Scenarios, parity and the lakehouse on Spark's own engine (needs a JDK 17+)
+	@.ci/java
+	PIPELINE_CFG__SPARK__ENGINE=spark $(BIN)/python -m pytest $(ON_SPARK)
 
 lint: $(READY) ## Format check, lint, strict types, generated documents
 	$(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ import dagster as dg
 from pyspark.sql import functions as F
 
 from assets.catalog import asset_key, asset_spec, column_schema
-from assets.execution import failing_at_once, sample
+from assets.execution import count_and_sample, failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
@@ -70,11 +70,11 @@ def _load(
     """One table's load; its error as a value, as the other tables' loads count all the same."""
     try:
         loaded = ingest_day(lakehouse, table, landing=landing, day=day, now=now)
-        rows = lakehouse.read(table, Scope.of([day]))
+        count, sample = count_and_sample(lakehouse.read(table, Scope.of([day])), table)
         return dg.MaterializeResult(
             asset_key=KEYS[table.name],
             metadata={
-                "dagster/partition_row_count": rows.count(),
+                "dagster/partition_row_count": count,
                 "dagster/column_schema": column_schema(table),
                 "window": str(Window.of_day(day)),
                 "rows_read": loaded.rows,
@@ -83,7 +83,7 @@ def _load(
                 "files_loaded": loaded.files_loaded,
                 "files_skipped": loaded.files_skipped,
                 "delta_version": lakehouse.version(table),
-                "sample": dg.MetadataValue.md(sample(rows, table)),
+                "sample": sample,
             },
         )
     except Exception as error:

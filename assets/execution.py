@@ -30,6 +30,7 @@ INTERRUPTED = "interrupted: the run was cancelled, or its process was told to en
 Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _SAMPLE_ROWS = 5
+_FEW_ROWS = 100
 _SAMPLE_COLUMNS = 10
 
 
@@ -154,9 +155,10 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
     scope = Scope.of(days) if table.partition_by and days else None
     rows = run.lakehouse.read(table, scope)
     facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
+    count, sample = count_and_sample(rows, table)
     return {
         # Of the days in hand: the row count of a partition, of the table where it has none.
-        "dagster/partition_row_count" if scope else "dagster/row_count": rows.count(),
+        "dagster/partition_row_count" if scope else "dagster/row_count": count,
         "run_id": run.run_id,
         "window": ", ".join(str(o.window) for o in outcomes),
         "rows_read": sum(o.rows_read for o in outcomes),
@@ -169,7 +171,7 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
         "rule_ids": ", ".join(run.rules.rule_ids) if _uses_rules(run) else "none",
         "rule_load_mode": run.rules.load_description if _uses_rules(run) else "none",
         "readiness_skipped": what.skip_reason or "no",
-        "sample": dg.MetadataValue.md(sample(rows, table)),
+        "sample": sample,
         **facts,
     }
 
@@ -182,14 +184,19 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def sample(rows: Any, table: Table) -> str:
-    """A few rows as markdown, without the columns that identify a user."""
+def count_and_sample(rows: Any, table: Table) -> tuple[int, dg.MarkdownMetadataValue]:
+    """How many rows, and a few of them as markdown without the columns that identify a user.
+
+    Rows that fit into one small answer are counted there: a query less for every table of a small day.
+    """
     names = [c.name for c in table.columns if c.name not in table.identifying and not c.name.startswith("_")]
     shown = names[:_SAMPLE_COLUMNS]
+    few = rows.select(*shown).limit(_FEW_ROWS).collect()
     lines = ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
-    for row in rows.select(*shown).limit(_SAMPLE_ROWS).collect():
+    for row in few[:_SAMPLE_ROWS]:
         lines.append("| " + " | ".join(_cell(row[name]) for name in shown) + " |")
-    return "\n".join(lines)
+    count = len(few) if len(few) < _FEW_ROWS else rows.count()
+    return count, dg.MetadataValue.md("\n".join(lines))
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.catalog import asset_spec
-from assets.execution import failing_at_once, sample
+from assets.execution import count_and_sample, failing_at_once
 from assets.limits import RETRY_POLICY
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
@@ -35,14 +35,14 @@ def dim_rule_scd2_asset(
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:
             result = sync_rules(lakehouse, seed, now=ledger.now())
-            rows = lakehouse.read(dim_rule_scd2.TABLE)
+            count, sample = count_and_sample(lakehouse.read(dim_rule_scd2.TABLE), dim_rule_scd2.TABLE)
             yield dg.MaterializeResult(
                 metadata={
-                    "dagster/row_count": rows.count(),
+                    "dagster/row_count": count,
                     "rows_inserted": result.inserted,
                     "rows_updated": result.updated,
                     "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
                     "seed_path": seed,
-                    "sample": dg.MetadataValue.md(sample(rows, dim_rule_scd2.TABLE)),
+                    "sample": sample,
                 }
             )

@@ -1,7 +1,8 @@
 """The Delta transaction log behind :mod:`ledger.lakehouse`: versions, commit metrics, conflicts.
 
-The embedded engine has no ``DESCRIBE HISTORY`` and no ``ALTER TABLE``; the ``deltalake`` package reads and
-extends the same log there. Everywhere else SQL does both.
+Where this process sees the tables' files, the ``deltalake`` package reads the log: the embedded engine has no
+``DESCRIBE HISTORY``, and on a JVM one costs as much as a small merge. Everywhere else SQL does. Columns are added by
+the engine that owns the session, as only the embedded one has no ``ALTER TABLE``.
 """
 
 from __future__ import annotations
@@ -68,14 +69,17 @@ def _is_conflict(error: Exception) -> bool:
 
 
 class DeltaLog:
-    """Reads the log of a table given both ways: ``ref`` for SQL, ``path`` for files."""
+    """Reads the log of a table given both ways: ``ref`` for SQL, ``path`` for files.
 
-    def __init__(self, spark: SparkSession, *, embedded: bool) -> None:
-        self._spark, self.embedded = spark, embedded
+    ``local``: this process sees the files; ``embedded``: the engine lives in this process.
+    """
+
+    def __init__(self, spark: SparkSession, *, local: bool, embedded: bool) -> None:
+        self._spark, self._local, self.embedded = spark, local, embedded
 
     def exists(self, path: str) -> bool:
         """Whether a Delta table lies at the path."""
-        if self.embedded:
+        if self._local:
             return DeltaTable.is_deltatable(path)
         try:
             self._spark.read.format("delta").load(path).schema  # noqa: B018  # the read itself is the question
@@ -102,7 +106,7 @@ class DeltaLog:
         DeltaTable(path).alter.add_columns(fields)
 
     def _history(self, ref: str, path: str, limit: int) -> list[Commit]:
-        if not self.embedded:
+        if not self._local:
             rows = self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT {limit}").collect()
             return [_commit(row["version"], row["operationMetrics"]) for row in rows]
         history = DeltaTable(path, without_files=True).history(limit)

@@ -22,7 +22,8 @@ class DeltaTables:
     def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
         self.spark = spark
         self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
-        self._log = DeltaLog(spark, embedded="connect" in type(spark).__module__ and catalog is None)
+        is_local = catalog is None and "://" not in warehouse
+        self._log = DeltaLog(spark, local=is_local, embedded=is_local and "connect" in type(spark).__module__)
 
     @property
     def is_embedded(self) -> bool:
@@ -61,9 +62,9 @@ class DeltaTables:
         )
         partition = f" PARTITIONED BY (`{table.partition_by}`)" if table.partition_by else ""
         properties = ", ".join(f"'{k}' = '{v}'" for k, v in _properties(table).items())
-        name = self.ref(table) if self._catalog else f"{table.schema}_{table.name}"
-        location = "" if self._catalog else f" LOCATION '{quoted(self.path(table))}'"
-        if not self._catalog:  # a name of this session only; the table itself is its path
+        name, location = self.ref(table), ""
+        if self.is_embedded:  # it creates by name only: one of this session, the table itself is its path
+            name, location = f"{table.schema}_{table.name}", f" LOCATION '{quoted(self.path(table))}'"
             self.spark.sql(f"DROP TABLE IF EXISTS {name}")
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"

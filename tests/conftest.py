@@ -12,9 +12,13 @@ from pyspark.sql import SparkSession
 
 from ledger.lakehouse import Lakehouse
 from tests.boundaries import recorded_boundaries
+from tests.jvm import FAST_SETTINGS, require_java
 from tests.support import DAY_1, DAY_2, ENTRIES_A_DAY, Home, Template, entered, ledgerctl, plant_findings
 
 _KEPT = "PIPELINE_CFG__SPARK__"  # which engine the suite judges is the caller's choice
+if os.environ.get("PIPELINE_CFG__SPARK__ENGINE") == "spark":
+    for _name, _value in FAST_SETTINGS.items():
+        os.environ.setdefault(_name, _value)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +56,10 @@ def spark() -> SparkSession:
     from configs.settings import load_settings
     from resources.spark import spark_session
 
-    return spark_session(load_settings().spark)
+    settings = load_settings().spark
+    if settings.engine == "spark":
+        require_java(os.environ)
+    return spark_session(settings)
 
 
 @pytest.fixture

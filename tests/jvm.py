@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
+from configs.settings import SETTING_PREFIX
 from resources.spark_jvm import OLDEST_JAVA, java_version
+
+# The suite asks thousands of queries of a few rows each: starting one is all the work, so nothing may be compiled,
+# split or planned twice for speed that no test is there to see. What the queries mean stays as it is.
+FAST_CONF = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+FAST_SETTINGS = {
+    f"{SETTING_PREFIX}SPARK__ENGINE": "spark",
+    f"{SETTING_PREFIX}SPARK__CONF": json.dumps(FAST_CONF),
+}
 
 
 def require_java(environ: Mapping[str, str]) -> None:

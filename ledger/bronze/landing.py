@@ -112,7 +112,7 @@ def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) 
     lines = [f for f in files if f.format == "jsonl"]
     others = [f for f in files if f.format != "jsonl"]
     found = [_read_json_lines(lakehouse.spark, table, lines)] if lines else []
-    remote = [f for f in others if "://" in f.path]
+    remote = [f for f in others if ":/" in f.path]  # a URI, as the engine spells it
     local = [f for f in others if f not in remote]
     found += [_read_with_spark(lakehouse.spark, table, file) for file in remote]
     return found + ([_read_with_arrow(lakehouse, table, local)] if local else [])

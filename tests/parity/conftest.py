@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.jvm import require_java
-from tests.parity.engines import Engine, engine
+from tests.jvm import FAST_SETTINGS, require_java
+from tests.parity.engines import ENGINE_VARIABLE, Engine, engine
 
 
 @pytest.fixture(scope="session")
 def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The embedded engine."""
-    made = engine("sail", tmp_path_factory.mktemp("sail") / "log")
+    made = engine({ENGINE_VARIABLE: "sail"}, tmp_path_factory.mktemp("sail") / "log")
     yield made
     made.close()
 
@@ -23,6 +23,6 @@ def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Spark on a local JVM."""
     require_java(os.environ)
-    made = engine("spark", tmp_path_factory.mktemp("spark") / "log")
+    made = engine(FAST_SETTINGS, tmp_path_factory.mktemp("spark") / "log")
     yield made
     made.close()

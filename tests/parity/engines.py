@@ -74,9 +74,10 @@ class Child:
         self._log.close()
 
 
-def engine(name: str, log: Path) -> Engine:
-    """The engine of that name; ``log`` gets what a child prints besides its answers."""
-    return Here() if load_settings().spark.engine == name else Child({ENGINE_VARIABLE: name}, log)
+def engine(settings: Environment, log: Path) -> Engine:
+    """The engine of these settings; ``log`` gets what a child prints besides its answers."""
+    is_here = load_settings().spark.engine == settings[ENGINE_VARIABLE]
+    return Here() if is_here else Child(settings, log)
 
 
 def _open(stream: IO[str] | None) -> IO[str]:
