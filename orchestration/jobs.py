@@ -25,6 +25,7 @@ from ledger.tables import BRONZE
 from orchestration.run_config import Pipeline
 from resources.environments import run_executor
 
+HEALTH_JOB = "ledger_health"
 PIPELINE_JOBS: dict[Pipeline, str] = {
     "pipeline_a": "pipeline_a_guardrail",
     "pipeline_silver": "pipeline_silver_materialization",
@@ -40,7 +41,7 @@ _DESCRIPTIONS = {
     "pipeline_c_analytics": "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
     " for it first. Runbook section 6.4.",
     "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
-    "ledger_health": "Is the state recent, is a day due for restatement, are the rules sound? Runbook section 4.",
+    HEALTH_JOB: "Is the state recent, is a day due for restatement, are the rules sound? Runbook section 4.",
 }
 # The operations of each job: all of a job's operations take the same parameters. A job and an operation
 # cannot share a name.
@@ -58,7 +59,7 @@ JOB_OPS = {
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
     RETENTION_JOB: (RETENTION_OP,),
-    "ledger_health": (),
+    HEALTH_JOB: (),
 }
 
 
@@ -101,7 +102,7 @@ def _jobs() -> tuple[Any, ...]:
         "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
         "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
         "bronze_ingest": _selection([dict.fromkeys(BRONZE, ())]),
-        "ledger_health": dg.AssetSelection.checks(*health_check_keys()),
+        HEALTH_JOB: dg.AssetSelection.checks(*health_check_keys()),
     }
     executor = run_executor(load_settings())
     jobs = [

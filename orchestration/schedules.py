@@ -15,7 +15,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from assets.retention import RETENTION_JOB
 from configs.settings import Settings
 from ledger.window import Window, kst_day
-from orchestration.jobs import PIPELINE_JOBS
+from orchestration.jobs import HEALTH_JOB, PIPELINE_JOBS
 from orchestration.partitions import TIMEZONE
 from orchestration.run_config import TICK_TAG, Pipeline
 from orchestration.runs import (
@@ -30,6 +30,7 @@ from orchestration.runs import (
 from resources.ledger import LedgerResource
 
 GUARDRAIL_INTERVAL = timedelta(minutes=10)
+_HEALTH_INTERVAL = timedelta(hours=1)
 _DAY = timedelta(days=1)
 # Minutes after KST midnight, and the cron expression of them.
 DAILY: dict[Pipeline, tuple[timedelta, str]] = {
@@ -53,7 +54,7 @@ def all_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         _daily(pipeline, cron, settings.orchestration.catch_up_days, status)
         for pipeline, (_, cron) in DAILY.items()
     ]
-    return [_guardrail(status), *daily, _retention(status)]
+    return [_guardrail(status), *daily, _retention(status), _health(status)]
 
 
 def due_at(pipeline: Pipeline, day: date) -> datetime:
@@ -175,14 +176,34 @@ def _retention(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
         description="Deletes what the retention no longer keeps, after reporting it (runbook, section 7.1)",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        running = context.instance.get_runs(
-            dg.RunsFilter(job_name=RETENTION_JOB, statuses=NOT_FINISHED_STATUSES), limit=1
-        )
-        if running:
-            return dg.SkipReason(f"run {running[0].run_id[:8]} is still at work")
-        return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
+        return _unless_at_work(context, RETENTION_JOB)
 
     return tick
+
+
+def _health(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    # At ten past: at 01:10 C's half hour is over, so a night that went wrong is red then.
+    @dg.schedule(
+        name="ledger_health_hourly",
+        job_name=HEALTH_JOB,
+        cron_schedule="10 * * * *",
+        execution_timezone=TIMEZONE,
+        default_status=status,
+        description="Is every pipeline's last success recent, is a day due for restatement? (runbook, section 4)",
+    )
+    def tick(context: dg.ScheduleEvaluationContext, ledger: LedgerResource) -> dg.RunRequest | dg.SkipReason:
+        if _instant(context) + _HEALTH_INTERVAL <= ledger.now():
+            return dg.SkipReason("missed: only the newest tick says how things stand")
+        return _unless_at_work(context, HEALTH_JOB)
+
+    return tick
+
+
+def _unless_at_work(context: dg.ScheduleEvaluationContext, job: str) -> dg.RunRequest | dg.SkipReason:
+    running = context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES), limit=1)
+    if running:
+        return dg.SkipReason(f"run {running[0].run_id[:8]} is still at work")
+    return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
 
 
 def _instant(context: dg.ScheduleEvaluationContext) -> datetime:

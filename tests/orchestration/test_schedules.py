@@ -140,5 +140,31 @@ def test_every_schedule_is_evaluated_as_the_daemon_does(
         "pipeline_b_daily": "20 0 * * *",
         "pipeline_c_daily": "35 0 * * *",
         "bad_records_retention_monthly": "50 0 1 * *",
+        "ledger_health_hourly": "10 * * * *",
     }
     assert {s.execution_timezone for s in repository.schedule_defs} == {"Asia/Seoul"}
+
+
+@pytest.mark.parametrize("name", ["bad_records_retention_monthly", "ledger_health_hourly"])
+def test_what_has_no_window_is_not_queued_twice(
+    records: Records, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """INV-31: a run of the job that is still at work, and for the health checks a missed tick, is reason enough."""
+    schedule = defs.get_repository_def().get_schedule_def(name)
+    tick = next(schedule_execution_time_iterator(MIDNIGHT.timestamp(), str(schedule.cron_schedule), TIMEZONE))
+
+    def evaluated(late: timedelta) -> dg.SkipReason | None:
+        monkeypatch.setattr(LedgerResource, "now", lambda _: tick.astimezone(UTC) + late)
+        context = dg.build_schedule_context(
+            instance=records.instance,
+            scheduled_execution_time=tick,
+            repository_def=defs.get_repository_def(),
+            resources={"ledger": LedgerResource()},
+        )
+        found = schedule.evaluate_tick(context)
+        return None if found.run_requests else dg.SkipReason(found.skip_message)
+
+    assert evaluated(timedelta(seconds=3)) is None
+    assert (evaluated(timedelta(hours=1)) is None) == (name != "ledger_health_hourly")
+    run = records.instance.create_run_for_job(defs.resolve_job_def(schedule.job_name), status=STARTED)
+    assert run.run_id[:8] in skip(evaluated(timedelta(seconds=3)))
