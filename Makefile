@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
-# What runs on the JVM engine: the suites that compare the engines, and the module that owns every read and write.
-ON_SPARK := tests/parity tests/spark tests/ledger/test_lakehouse.py tests/ledger/test_lakehouse_writes.py
+# What runs on the JVM engine: the suites that compare the engines, how text is read, and every read and write.
+ON_SPARK := tests/parity tests/spark tests/ledger/test_lakehouse.py tests/ledger/test_lakehouse_writes.py \
+	tests/ledger/test_json_text.py tests/ledger/test_text.py tests/ledger/test_money.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-databricks browser test test-spark lint format ui bench docs lock clean
@@ -40,11 +41,13 @@ test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the whole test suite, t
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not jvm"
 	@$(MAKE) --no-print-directory test-spark
 
-# One process, and so one JVM; the embedded engine it is compared with runs in a child. Skipped without a JDK 17,
-# which under CI=true is installed where that is possible, and else a failure.
-test-spark: $(READY) ## Scenarios, parity and the lakehouse on Spark's own engine (needs a JDK 17+)
+# First one process, and so one JVM, with the embedded engine that it is compared with in a child; then the clusters of
+# the emulated workspace. Skipped without a JDK 17, which under CI=true is installed where that is possible, and else
+# a failure.
+test-spark: $(READY) ## Scenarios, parity, the lakehouse and a launched day on Spark's own engine (needs a JDK 17+)
 	@.ci/java
 	PIPELINE_CFG__SPARK__ENGINE=spark $(BIN)/python -m pytest $(ON_SPARK)
+	$(BIN)/python -m pytest -m jvm tests/resources/databricks
 
 lint: $(READY) ## Format check, lint, strict types, generated documents
 	$(BIN)/ruff format --check .

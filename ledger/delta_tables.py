@@ -30,6 +30,11 @@ class DeltaTables:
         """Whether the engine lives in this process and shares its files."""
         return self._log.embedded
 
+    @property
+    def keeps_json_text(self) -> bool:
+        """Whether the engine hands JSON numbers and nested values over as they are written; Spark prints them anew."""
+        return self._log.embedded
+
     # -- where a table lies ---------------------------------------------------------------------------------------
 
     def ref(self, table: Table) -> str:

@@ -14,8 +14,8 @@ RATE = "decimal(38,6)"
 
 # Plain notation that decimal(18,2) holds exactly: at most 16 significant integer digits and two
 # significant decimals; leading zeros and trailing zeros of the fraction do not count.
-_FITS_SOURCE_MONEY = r"^[+-]?0*[0-9]{1,16}([.][0-9]{1,2}0*)?$"
-_SURPLUS_ZEROS = r"^([+-]?)0*([0-9]{1,16})([.][0-9]{1,2})?0*$"
+_FITS_SOURCE_MONEY = r"^[+-]?0*[0-9]{1,16}([.][0-9]{1,2}0*)?\z"
+_SURPLUS_ZEROS = r"^([+-]?)0*([0-9]{1,16})([.][0-9]{1,2})?0*\z"
 _CASTABLE_LENGTH = 24  # longer texts only through zeros, which some engines' decimal parser refuses
 _MICRO = 1_000_000
 

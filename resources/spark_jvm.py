@@ -40,6 +40,8 @@ _CONF = {
     # A day's tables are small: every partition more is a task more.
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "2",
+    # Spark's own default, INT96, knows no time zone: the embedded engine would not read what this one wrote.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
 

@@ -17,9 +17,9 @@ from pyspark.sql import functions as F
 from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
 from ledger.bronze.tabular import BROKEN_ROW, read_as_text
 from ledger.contract import Table
+from ledger.json_text import is_json_record, json_field, json_names
 from ledger.lakehouse import Lakehouse
 from ledger.money import SOURCE_MONEY
-from ledger.text import is_json_record, json_field
 
 FORMATS = ("jsonl", "csv", "parquet")
 _FLOATS = ("float", "double")
@@ -111,7 +111,7 @@ def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) 
     """
     lines = [f for f in files if f.format == "jsonl"]
     others = [f for f in files if f.format != "jsonl"]
-    found = [_read_json_lines(lakehouse.spark, table, lines)] if lines else []
+    found = [_read_json_lines(lakehouse, table, lines)] if lines else []
     remote = [f for f in others if ":/" in f.path]  # a URI, as the engine spells it
     local = [f for f in others if f not in remote]
     found += [_read_with_spark(lakehouse.spark, table, file) for file in remote]
@@ -123,13 +123,13 @@ def _with_file(df: DataFrame, file: LandingFile) -> DataFrame:
     return df.withColumns({name: F.lit(value) for name, value in values.items()})
 
 
-def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    frames = [_with_file(spark.read.text(file.path), file) for file in files]
+def _read_json_lines(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
+    frames = [_with_file(lakehouse.spark.read.text(file.path), file) for file in files]
     df = reduce(lambda a, b: a.unionAll(b), frames)
     df = df.withColumn("value", F.ltrim(F.col("value"), F.lit(_BYTE_ORDER_MARK)))
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
     value, known = F.col("value"), _known(table)
-    keys = F.json_object_keys(value)
+    keys, keeps_text = json_names(value), lakehouse.keeps_json_text
     shapes = df.select(keys.alias("keys")).distinct()
     repeats = F.size("keys") != F.size(F.array_distinct("keys"))
     names = shapes.select(F.explode("keys").alias("name"), repeats.alias("repeats"))
@@ -138,8 +138,12 @@ def _read_json_lines(spark: SparkSession, table: Table, files: Sequence[LandingF
     has_leftover = (
         reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
     )
-    columns = {name: json_field(value, name) for name in (*sorted(known), *extra)}
-    is_record = is_json_record(value, may_repeat_names=any(row["repeats"] for row in seen))
+    columns = {
+        name: json_field(value, name, engine_keeps_text=keeps_text) for name in (*sorted(known), *extra)
+    }
+    is_record = is_json_record(
+        value, may_repeat_names=any(row["repeats"] for row in seen), engine_keeps_text=keeps_text
+    )
     return SourceText(df, columns, value, is_record, extra, leftover=has_leftover)
 
 

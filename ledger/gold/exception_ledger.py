@@ -9,9 +9,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
+from ledger.json_text import stable_json_column
 from ledger.money import RATE
 from ledger.rules import Rule
-from ledger.text import stable_json_column
 from ledger.window import Window, lit_date, lit_ts
 
 TABLE = Table(

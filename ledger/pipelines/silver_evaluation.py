@@ -20,6 +20,7 @@ from ledger.bronze import (
     user_wallets_raw,
 )
 from ledger.contract import Table
+from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
 from ledger.side_by_side import side_by_side
@@ -64,11 +65,13 @@ def evaluate_all(run: Run, window: Window) -> list[Evaluated]:
     items = read_window(lakehouse, order_items_raw.TABLE, window)
     catalogue = read_window(lakehouse, products_raw.TABLE, window)
 
-    events = order_events.evaluate_orders(judged(orders, order_events.order_reason())).unionByName(
-        order_events.evaluate_payment_orders(judged(payments, order_events.payment_reason(statuses)))
+    events = order_events.evaluate_orders(judged(lakehouse, orders, order_events.order_reason())).unionByName(
+        order_events.evaluate_payment_orders(
+            judged(lakehouse, payments, order_events.payment_reason(statuses))
+        )
     )
-    lines = order_items.evaluate(judged(items, order_items.reason()))
-    goods = products.evaluate(judged(catalogue, products.reason()))
+    lines = order_items.evaluate(judged(lakehouse, items, order_items.reason()))
+    goods = products.evaluate(judged(lakehouse, catalogue, products.reason()))
     return side_by_side(
         [
             partial(_evaluate_wallets, run, window),
@@ -80,9 +83,9 @@ def evaluate_all(run: Run, window: Window) -> list[Evaluated]:
     )
 
 
-def judged(rows: DataFrame, reason: Column) -> DataFrame:
+def judged(lakehouse: Lakehouse, rows: DataFrame, reason: Column) -> DataFrame:
     """Bronze rows with the reason that rejects them, and the text to quarantine where there is one."""
-    text = F.when(F.col("_reason").isNotNull(), record_json(rows))
+    text = F.when(F.col("_reason").isNotNull(), record_json(lakehouse, rows))
     return rows.withColumn("_reason", reason).withColumn("_record_json", text)
 
 
@@ -117,7 +120,7 @@ def _evaluate_wallets(run: Run, window: Window) -> Evaluated:
     rows = read_candidates(run.lakehouse, source, window)
 
     def candidates(selected: DataFrame) -> DataFrame:
-        return wallet_snapshot.evaluate(judged(selected, wallet_snapshot.reason()))
+        return wallet_snapshot.evaluate(judged(run.lakehouse, selected, wallet_snapshot.reason()))
 
     found = _evaluated(
         run, table, candidates(rows.where(in_window(source, window))), wallet_snapshot.collapse
@@ -160,7 +163,7 @@ def _evaluate_ledger(
     reason = ledger_entries.reason(
         rules.allowed("silver/entry_type_allowed"), rules.allowed("silver/payment_status_allowed")
     )
-    staged = lakehouse.stage(ledger_entries.evaluate(judged(related, reason)))
+    staged = lakehouse.stage(ledger_entries.evaluate(judged(lakehouse, related, reason)))
     rows, bad, days = _profile(staged, table)
     stored = lakehouse.read(table, search_scope(run, window, days, nullable=False))
     good, keys = _good(run, staged, bad), list(table.key)
@@ -179,7 +182,7 @@ def _evaluate_ledger(
         combination = [*table.key, *ledger_entries.IMMUTABLE]
         wrong = conflicts.select(*[F.col(c).alias(f"_w_{c}") for c in combination]).distinct()
         whole = ledger_entries.evaluate(
-            related.withColumn("_reason", reason).withColumn("_record_json", record_json(related))
+            related.withColumn("_reason", reason).withColumn("_record_json", record_json(lakehouse, related))
         ).where("_reason IS NULL")
         match = [F.col(c).eqNullSafe(F.col(f"_w_{c}")) for c in combination]
         rejected = rejected.unionByName(

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import RAW, timestamp_columns
 from ledger.contract import Table
+from ledger.json_text import is_json_record, json_field
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
-from ledger.text import is_json_record, json_field
 from ledger.window import Window, kst_day
 
 UNPARSABLE = "unparsable_record"
@@ -48,8 +48,9 @@ def first_reason(*checks: tuple[str, Column]) -> Column:
     return result
 
 
-def record_json(df: DataFrame) -> Column:
-    """The whole Bronze row as JSON text; a value that did not parse stands as the source wrote it."""
+def record_json(lakehouse: Lakehouse, df: DataFrame) -> Column:
+    """The whole Bronze row, judged by ``_reason``, as JSON text; a value that did not parse stands as it was written."""
+    is_record = ~F.col("_reason").eqNullSafe(F.lit(UNPARSABLE))
     fields = []
     for field in df.schema.fields:
         name, kind = field.name, field.dataType.simpleString()
@@ -58,5 +59,6 @@ def record_json(df: DataFrame) -> Column:
             fields.append(value.alias(name))
             continue
         text = F.date_format(value, _ISO_MICROS) if kind == "timestamp" else value.cast("string")
-        fields.append(F.coalesce(text, json_field(F.col(RAW), name)).alias(name))
+        written = json_field(F.col(RAW), name, engine_keeps_text=lakehouse.keeps_json_text)
+        fields.append(F.coalesce(text, F.when(is_record, written)).alias(name))
     return F.to_json(F.struct(*fields))
