@@ -96,7 +96,9 @@ def test_a_field_is_its_source_text(lakehouse: Lakehouse) -> None:
 
 def test_an_engine_that_prints_anew_refuses_what_is_nested_too_deeply(lakehouse: Lakehouse) -> None:
     """INV-07: no field could be cut out of such a record, so it keeps its whole text instead."""
-    texts: dict[str | None, object] = {f'{{"z":{n * "["}{n * "]"},"a":1.0}}': n <= 32 or lakehouse.keeps_json_text for n in (32, 33)}
+    texts: dict[str | None, object] = {
+        f'{{"z":{n * "["}{n * "]"},"a":1.0}}': n <= 32 or lakehouse.keeps_json_text for n in (32, 33)
+    }
     texts |= {'{"z":[' + 50 * "[]," + "[]]}": True}
     assert texts == _evaluate(
         lakehouse, texts, lambda c: is_json_record(c, engine_keeps_text=lakehouse.keeps_json_text)

@@ -18,7 +18,7 @@ def differences(expected: Path, actual: Path) -> str:
 
 
 def _content(home: Home) -> dict[str, Counter[str]]:
-    """The rows; quarantined records by their values, as one engine spells a control character otherwise (D-043)."""
+    """The rows; quarantined records by their values, as one engine spells a control character otherwise (D-042)."""
     content = home.content()
     if _QUARANTINE in content:
         rows = [{**row, "record_json": json.loads(row["record_json"])} for row in home.rows(_QUARANTINE)]
