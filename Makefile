@@ -10,7 +10,7 @@ ON_SPARK := tests/parity tests/spark tests/ledger/test_lakehouse.py tests/ledger
 	tests/ledger/test_json_text.py tests/ledger/test_text.py tests/ledger/test_money.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-databricks browser test test-spark lint format ui bench docs lock clean
+.PHONY: help setup demo demo-databricks browser test test-spark on-spark lint format ui bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,17 +37,20 @@ ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http:/
 browser: ## Install Debian's Chromium for the browser tests (as root)
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the whole test suite, two processes side by side, then the part on the JVM
+test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the test suite, two processes side by side, then the core of the part on the JVM
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not jvm"
-	@$(MAKE) --no-print-directory test-spark
+	@$(MAKE) --no-print-directory on-spark CHOSEN="not exhaustive"
+
+test-spark: $(READY) ## Everything on Spark's own engine: all scenarios, parity, a cluster, a launched day (JDK 17+, an hour)
+	@$(MAKE) --no-print-directory on-spark CHOSEN="jvm or not jvm"
 
 # First one process, and so one JVM, with the embedded engine that it is compared with in a child; then the clusters of
 # the emulated workspace. Skipped without a JDK 17, which under CI=true is installed where that is possible, and else
 # a failure.
-test-spark: $(READY) ## Scenarios, parity, the lakehouse and a launched day on Spark's own engine (needs a JDK 17+)
+on-spark:
 	@.ci/java
-	PIPELINE_CFG__SPARK__ENGINE=spark $(BIN)/python -m pytest $(ON_SPARK)
-	$(BIN)/python -m pytest -m jvm tests/resources/databricks
+	PIPELINE_CFG__SPARK__ENGINE=spark $(BIN)/python -m pytest $(ON_SPARK) -m "$(CHOSEN)"
+	$(BIN)/python -m pytest tests/resources/databricks -m "jvm and ($(CHOSEN))"
 
 lint: $(READY) ## Format check, lint, strict types, generated documents
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ class DeltaTables:
 
     @property
     def keeps_json_text(self) -> bool:
-        """Whether the engine hands JSON numbers and nested values over as they are written; Spark prints them anew."""
+        """Whether the engine reads strict JSON alone and hands values over as they are written (``json_text``)."""
         return self._log.embedded
 
     # -- where a table lies ---------------------------------------------------------------------------------------

@@ -48,19 +48,19 @@ def json_field(document: Column, name: str, *, engine_keeps_text: bool) -> Colum
     return F.when(source != "", source).otherwise(value)
 
 
-def json_names(document: Column) -> Column:
+def json_names(document: Column, *, engine_keeps_text: bool) -> Column:
     """The names of a JSON object's fields; null for what is no strict JSON, or no object."""
-    return F.when(_is_strict(document), F.json_object_keys(document))
+    names = F.json_object_keys(document)
+    return names if engine_keeps_text else F.when(_is_strict(document), names)
 
 
 def is_json_record(
-    document: Column, *, may_repeat_names: bool = True, engine_keeps_text: bool = True
+    document: Column, *, may_repeat_names: bool = True, engine_keeps_text: bool = False
 ) -> Column:
     """True where the text is one JSON object whose names are unique.
 
     A repeated name is refused as a JSON variant refuses it: no reader could say which value was meant. A caller
-    that has seen that no name repeats saves the check. An engine that does not keep the text refuses what is nested
-    too deeply for :func:`json_field`.
+    that has seen that no name repeats, or knows that the engine keeps the text and so is strict itself, saves a check.
     """
     # The engines' readers stop at the end of the first value; as an element of an array it must fill its place.
     # A closing bracket could still end that array early, so such a text must also leave room for a second one.
@@ -71,8 +71,13 @@ def is_json_record(
         names = F.json_object_keys(document)
         is_whole = is_whole & (F.size(names) == F.size(F.array_distinct(names)))
     if not engine_keeps_text:
-        is_whole = is_whole & (~document.rlike(_PERHAPS_DEEP) | document.rlike(_DOCUMENT))
-    return F.coalesce(is_whole & _is_strict(document), F.lit(False))
+        is_whole = is_whole & _is_strict(document)
+    return F.coalesce(is_whole, F.lit(False))
+
+
+def is_shallow(document: Column) -> Column:
+    """False for a record that is nested too deeply for :func:`json_field` to cut it up."""
+    return ~document.rlike(_PERHAPS_DEEP) | document.rlike(_DOCUMENT)
 
 
 def stable_json(values: Mapping[str, object]) -> str:

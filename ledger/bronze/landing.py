@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
 from ledger.bronze.tabular import BROKEN_ROW, read_as_text
 from ledger.contract import Table
-from ledger.json_text import is_json_record, json_field, json_names
+from ledger.json_text import is_json_record, is_shallow, json_field, json_names
 from ledger.lakehouse import Lakehouse
 from ledger.money import SOURCE_MONEY
 
@@ -129,7 +129,8 @@ def _read_json_lines(lakehouse: Lakehouse, table: Table, files: Sequence[Landing
     df = df.withColumn("value", F.ltrim(F.col("value"), F.lit(_BYTE_ORDER_MARK)))
     df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
     value, known = F.col("value"), _known(table)
-    keys, keeps_text = json_names(value), lakehouse.keeps_json_text
+    keeps_text = lakehouse.keeps_json_text
+    keys = json_names(value, engine_keeps_text=keeps_text)
     shapes = df.select(keys.alias("keys")).distinct()
     repeats = F.size("keys") != F.size(F.array_distinct("keys"))
     names = shapes.select(F.explode("keys").alias("name"), repeats.alias("repeats"))
@@ -144,6 +145,8 @@ def _read_json_lines(lakehouse: Lakehouse, table: Table, files: Sequence[Landing
     is_record = is_json_record(
         value, may_repeat_names=any(row["repeats"] for row in seen), engine_keeps_text=keeps_text
     )
+    if not keeps_text:
+        is_record = is_record & is_shallow(value)
     return SourceText(df, columns, value, is_record, extra, leftover=has_leftover)
 
 

@@ -94,6 +94,7 @@ def test_an_engine_continues_what_the_other_wrote(
     assert not unequal, unequal
 
 
+@pytest.mark.exhaustive
 def test_planted_faults_are_found_alike(tmp_path: Path, engines: Mapping[str, Engine]) -> None:
     """INV-42: a clean day, then one with every fault of the generator that lets Silver pass."""
     landing = tmp_path / "landing"

@@ -12,7 +12,7 @@ from tests.parity.engines import Engine
 from tests.parity.equality import differences
 from tests.scenarios.runner import Workspace, play
 
-pytestmark = pytest.mark.jvm
+pytestmark = [pytest.mark.jvm, pytest.mark.exhaustive]
 
 
 @pytest.mark.parametrize("name", scenario_names())

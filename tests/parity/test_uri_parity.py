@@ -15,7 +15,7 @@ from tests.parity.engines import Engine
 from tests.parity.equality import differences
 from tests.support import DAY_1, DAY_2, Home
 
-pytestmark = pytest.mark.jvm
+pytestmark = [pytest.mark.jvm, pytest.mark.exhaustive]
 
 CSV = 'order_id,user_id,total_amount,status,created_at\n7,"u,1",12.50,"a ""b""",2026-02-10T01:00:00Z\n8,,,,\n'
 

@@ -16,7 +16,7 @@ from tests.parity.equality import differences
 from tests.scenarios.runner import Workspace, play
 from tests.spark.standalone import executors, standalone_cluster
 
-pytestmark = pytest.mark.jvm
+pytestmark = [pytest.mark.jvm, pytest.mark.exhaustive]
 
 WORKERS = 2
 CONF = {
