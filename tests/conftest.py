@@ -21,6 +21,14 @@ if os.environ.get("PIPELINE_CFG__SPARK__ENGINE") == "spark":
         os.environ.setdefault(_name, _value)
 
 
+# First, so that no process is left with one of them at the end while the other has nothing to do.
+_LONGEST = ("test_week", "test_faults", "test_cli_backfill", "test_operator", "test_run_worker", "test_kill")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in _LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting, salt or Dagster home of the developer's shell reaches a test; progress logging is put back."""

@@ -12,10 +12,11 @@ from resources.spark_jvm import jvm_conf
 from tests.databricks_emulator import Emulator, Script
 from tests.databricks_emulator.script import SPOT_LOST
 from tests.jvm import require_java
-from tests.resources.databricks.workspace import entered_host, host_environment, run_job
+from tests.resources.databricks.code_server import code_server
+from tests.resources.databricks.workspace import Ran, entered_host, host_environment
 from tests.support import DAY_2, Home, Template, difference
 
-pytestmark = pytest.mark.jvm
+pytestmark = [pytest.mark.jvm, pytest.mark.exhaustive]
 
 _SILVER = (
     "silver.wallet_snapshot",
@@ -49,14 +50,14 @@ def test_a_write_cut_short_by_a_lost_cluster_is_made_whole_by_the_next_attempt(
             **host_environment(emulator, PATIENCE_SEC="60"),
             "PIPELINE_CFG__LAKEHOUSE__CATALOG": "",
         }
-        with entered_host(environment):
-            ran = run_job(
-                emulator,
-                instance,
+        with entered_host(environment), code_server(instance, "orchestration.definitions") as server:
+            run_id = server.launch(
                 "pipeline_silver_materialization",
                 {"materialize_silver": {"run_mode": "backfill", "run_id": "r2"}},
-                partition=DAY_2.isoformat(),
+                DAY_2.isoformat(),
             )
+            succeeded = server.wait(run_id) == dg.DagsterRunStatus.SUCCESS
+            ran = Ran(succeeded, server.events(run_id), emulator)
     assert ran.success, emulator.runs[-1].driver_log[-3000:]
     assert ran.ends == ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]
     assert caught == [version], "the cluster went while its files were there and its commit was not"

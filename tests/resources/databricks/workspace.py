@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.events import DagsterEvent
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from tests.databricks_emulator import Emulator
 from tests.databricks_emulator.emulator import TOKEN
@@ -98,31 +97,16 @@ def entered_host(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def run_probe(emulator: Emulator, instance: dg.DagsterInstance, **config: str) -> Ran:
-    """Run the probe's job in this process, its step on the emulator; the environment is the caller's."""
-    return run_job(
-        emulator, instance, "probe_job", {"probe": config}, module="tests.resources.databricks.probe"
-    )
-
-
-def run_job(
-    emulator: Emulator,
-    instance: dg.DagsterInstance,
-    job: str,
-    ops: Mapping[str, Mapping[str, str]],
-    *,
-    partition: str | None = None,
-    module: str = "orchestration.definitions",
-) -> Ran:
-    """Run a job as a run worker does, in this process."""
+    """Run the probe's job as a run worker does, in this process; the environment is the caller's."""
+    module = "tests.resources.databricks.probe"
     repository = ReconstructableRepository.for_module(module, "defs", str(Path.cwd()))
     result = dg.execute_job(
-        repository.get_reconstructable_job(job),
+        repository.get_reconstructable_job("probe_job"),
         instance=instance,
         run_config={
-            "ops": {name: {"config": dict(config)} for name, config in ops.items()},
+            "ops": {"probe": {"config": config}},
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         },
-        tags={PARTITION_NAME_TAG: partition} if partition else {},
         raise_on_error=False,
     )
     return Ran(result.success, list(result.all_events), emulator)
