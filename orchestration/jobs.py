@@ -32,6 +32,8 @@ PIPELINE_JOBS: dict[Pipeline, str] = {
     "pipeline_b": "pipeline_b_controls",
     "pipeline_c": "pipeline_c_analytics",
 }
+# Of each, one run at a time (dagster.yaml).
+POOLS = ("bronze_ingest", *PIPELINE_JOBS, "sync_dim_rule_scd2", RETENTION_JOB)
 _DESCRIPTIONS = {
     "bronze_ingest": "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.",
     "pipeline_a_guardrail": "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",

@@ -24,7 +24,7 @@ from ledger.gold import dim_rule_scd2
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
-from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, POOLS
 from orchestration.processes import PROCESS_TAG, busy_with, this_process
 from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
 from resources.environments import ledger_of
@@ -88,7 +88,12 @@ def dagster_instance() -> dg.DagsterInstance:
     if not (home / "dagster.yaml").exists():
         shutil.copy(ROOT / INSTANCE_FILES[storage], home / "dagster.yaml")
     # The operator reads this process's own output. Capturing it again starts two processes for every step.
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+    # The daemon does not limit a pool that it sees for the first time (docs/decisions.md, D-094).
+    events = instance.event_log_storage
+    for pool in sorted({*POOLS} - events.get_concurrency_keys()):
+        events.initialize_concurrency_limit_to_default(pool)
+    return instance
 
 
 def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:

@@ -13,7 +13,8 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage
 
 from assets.limits import RETRIES, run_limit_sec
 from configs.settings import ROOT, load_settings
-from orchestration.jobs import JOB_OPS
+from orchestration.definitions import defs
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
 from orchestration.launch import INSTANCE_FILES, dagster_instance
 from orchestration.runs import missed_days, newest_runs, unfinished_run
 from orchestration.sensors.late_data import evaluate as evaluate_late_data
@@ -67,6 +68,20 @@ def test_settings_per_environment(environment: str, storage: str, automation: st
     assert statuses == {automation.upper()}
 
 
+def assert_every_pool_is_limited() -> None:
+    with dagster_instance() as instance:
+        limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+    used = {pool for job in defs.resolve_all_job_defs() for op in job.all_node_defs for pool in op.pools}
+    assert used >= set(PIPELINE_JOBS)
+    assert limits == dict.fromkeys(used, 1)
+
+
+def test_a_new_instance_knows_every_pool(home: Home) -> None:
+    """INV-31: Dagster would not limit the first runs of a pool that it has never seen."""
+    assert_every_pool_is_limited()
+    assert_every_pool_is_limited()
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[dict[str, str]]:
     with postgres() as environment:
@@ -98,6 +113,7 @@ def test_runs_are_kept_in_postgresql(on_postgres: Home, day_1: Template) -> None
 
 def test_schedules_and_sensors_read_it_alike(on_postgres: Home) -> None:
     """INV-31: the queries that decisions rest on give on PostgreSQL what they give on SQLite."""
+    assert_every_pool_is_limited()
     now = datetime(2026, 2, 12, 3, tzinfo=UTC)
     with dagster_instance() as instance:
         records = Records(instance)

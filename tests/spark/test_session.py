@@ -15,15 +15,6 @@ from resources.spark_jvm import java_version, jvm_conf
 from tests.jvm import require_java
 
 
-def test_settings_reach_the_session_and_win() -> None:
-    given = {"spark.sql.shuffle.partitions": "9", "spark.executor.memory": "3g"}
-    conf = jvm_conf("spark://somewhere:7077", 1500, given)
-    assert conf["spark.master"] == "spark://somewhere:7077"
-    assert conf["spark.driver.memory"] == "1500m"
-    assert {key: conf[key] for key in given} == given
-    assert conf["spark.ui.enabled"] == conf["spark.ui.showConsoleProgress"] == "false"
-
-
 def test_master_and_conf_come_from_the_settings() -> None:
     environ = {
         f"{SETTING_PREFIX}SPARK__ENGINE": "spark",
@@ -67,6 +58,18 @@ def test_the_java_version_is_read(
 def test_java_home_wins_over_the_path_and_neither_is_none(tmp_path: Path) -> None:
     assert java_version({"JAVA_HOME": str(tmp_path), "PATH": os.environ["PATH"]}) is None
     assert java_version({"PATH": str(tmp_path)}) is None
+
+
+def test_settings_reach_the_session_and_win(
+    fake_java: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", fake_java('openjdk version "17.0.15"')["JAVA_HOME"])
+    given = {"spark.sql.shuffle.partitions": "9", "spark.executor.memory": "3g"}
+    conf = jvm_conf("spark://somewhere:7077", 1500, given)
+    assert conf["spark.master"] == "spark://somewhere:7077"
+    assert conf["spark.driver.memory"] == "1500m"
+    assert {key: conf[key] for key in given} == given
+    assert conf["spark.ui.enabled"] == conf["spark.ui.showConsoleProgress"] == "false"
 
 
 def test_an_old_java_is_refused_before_anything_starts(
