@@ -37,8 +37,8 @@ ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http:/
 browser: ## Install Debian's Chromium for the browser tests (as root)
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the test suite, two processes side by side, then the core of the part on the JVM
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not jvm"
+test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the test suite, three processes side by side, then the core of the part on the JVM
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not jvm"
 	@$(MAKE) --no-print-directory on-spark CHOSEN="not exhaustive"
 
 test-spark: $(READY) ## Everything on Spark's own engine: all scenarios, parity, a cluster, a launched day (JDK 17+, an hour)

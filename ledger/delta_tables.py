@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
@@ -60,7 +61,7 @@ class DeltaTables:
         if self.exists(table):
             return False
         if self._catalog:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}").collect()
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}")
         columns = ", ".join(
             f"`{c.name}` {c.type}{' NOT NULL' if c.name in table.required else ''} COMMENT '{quoted(c.comment)}'"
             for c in table.columns
@@ -69,12 +70,11 @@ class DeltaTables:
         properties = ", ".join(f"'{k}' = '{v}'" for k, v in _properties(table).items())
         name, location = self.ref(table), ""
         if self.is_embedded:  # it creates by name only: one of this session, the table itself is its path
-            name, location = f"{table.schema}_{table.name}", f" LOCATION '{quoted(self.path(table))}'"
-            self.spark.sql(f"DROP TABLE IF EXISTS {name}")
+            name, location = f"created_{uuid.uuid4().hex}", f" LOCATION '{quoted(self.path(table))}'"
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
             f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
-        ).collect()
+        )
         return True
 
     def validate(self, table: Table) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
 from ledger.errors import SettingsError
-from resources.spark_jvm import jvm_conf
+from resources.spark_jvm import NO_CALL_SITES, jvm_conf
 
 if TYPE_CHECKING:
     from dagster_pyspark import LazyPySparkResource
@@ -41,6 +41,8 @@ def spark_session(settings: SparkSettings) -> SparkSession:
             # asking a server that is gone keeps a cancelled run's process for ten minutes.
             client: Any = spark.client  # only a Connect session has one
             atexit.unregister(client._on_exit)
+            client.disable_reattachable_execute()  # nothing can break between a process and itself
+            spark.conf.set(*NO_CALL_SITES)
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark

@@ -21,12 +21,26 @@ if os.environ.get("PIPELINE_CFG__SPARK__ENGINE") == "spark":
         os.environ.setdefault(_name, _value)
 
 
-# First, so that no process is left with one of them at the end while the other has nothing to do.
-_LONGEST = ("test_week", "test_faults", "test_cli_backfill", "test_operator", "test_run_worker", "test_kill")
+# Files go to processes whole, and in this order: the longest first, so that the processes end together.
+_LONGEST = (
+    "test_scenarios",
+    "test_faults",
+    "test_week",
+    "test_kill",
+    "test_remote_faults",
+    "test_cli_backfill",
+    "test_operator",
+    "test_restatement",
+    "test_agreement",
+    "test_reruns",
+    "test_launched_step",
+    "test_run_worker",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in _LONGEST)
+    rank = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.fixture(autouse=True)
