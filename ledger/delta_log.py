@@ -1,17 +1,20 @@
 """The Delta transaction log behind :mod:`ledger.lakehouse`: versions, commit metrics, conflicts.
 
-Where this process sees the tables' files, the ``deltalake`` package reads the log: the embedded engine has no
-``DESCRIBE HISTORY``, and on a JVM one costs as much as a small merge. Everywhere else SQL does. Columns are added by
-the engine that owns the session, as only the embedded one has no ``ALTER TABLE``.
+Where this process sees the tables' files, the log's own files are read: the embedded engine has no ``DESCRIBE
+HISTORY``, on a JVM one costs as much as a small merge, and ``DeltaTable.history`` gives commits that arrive while it
+reads the numbers of others. Everywhere else SQL does. Columns are added by the engine that owns the session, as only
+the embedded one has no ``ALTER TABLE``.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from deltalake import DeltaTable, Field
@@ -26,6 +29,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CONFLICT_SIGNS = ("Failed to commit transaction", "DELTA_CONCURRENT", "Concurrent", "DELTA_METADATA_CHANGED")
+_COMMIT_FILES = "[0-9]" * 20 + ".json"
 _MAX_TRIES = 10
 _FIRST_PAUSE_SEC = 0.05
 _LONGEST_PAUSE_SEC = 3.0
@@ -87,13 +91,24 @@ class DeltaLog:
             return False
         return True
 
-    def last_commit(self, ref: str, path: str) -> Commit:
-        """The newest commit."""
-        return self._history(ref, path, 1)[0]
+    def version(self, ref: str, path: str) -> int:
+        """The newest commit's version."""
+        if not self._local:
+            return int(self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT 1").collect()[0]["version"])
+        return max(int(file.stem) for file in _log(path).glob(_COMMIT_FILES))
 
     def commits_since(self, ref: str, path: str, version: int) -> list[Commit]:
-        """The newest commits after ``version`` (at most 50)."""
-        return [commit for commit in self._history(ref, path, 50) if commit.version > version]
+        """The commits after ``version`` (over SQL at most 50), the newest first."""
+        if not self._local:
+            rows = self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT 50").collect()
+            return [_commit(r["version"], r["operationMetrics"]) for r in rows if r["version"] > version]
+        commits: list[Commit] = []
+        while (file := _log(path) / f"{version + 1:020}.json").exists():
+            version += 1
+            actions = (json.loads(line) for line in file.read_text("utf-8").split("\n") if line)
+            metrics = [a["commitInfo"].get("operationMetrics") for a in actions if "commitInfo" in a]
+            commits.insert(0, _commit(version, metrics[0] if metrics else None))
+        return commits
 
     def add_string_columns(self, ref: str, path: str, names: Sequence[str]) -> None:
         """Add nullable string columns."""
@@ -105,12 +120,9 @@ class DeltaLog:
         fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
         DeltaTable(path).alter.add_columns(fields)
 
-    def _history(self, ref: str, path: str, limit: int) -> list[Commit]:
-        if not self._local:
-            rows = self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT {limit}").collect()
-            return [_commit(row["version"], row["operationMetrics"]) for row in rows]
-        history = DeltaTable(path, without_files=True).history(limit)
-        return [_commit(entry["version"], entry.get("operationMetrics")) for entry in history]
+
+def _log(path: str) -> Path:
+    return Path(path) / "_delta_log"
 
 
 def _commit(version: int, metrics: Mapping[str, Any] | None) -> Commit:

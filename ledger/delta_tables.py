@@ -52,7 +52,7 @@ class DeltaTables:
 
     def version(self, table: Table) -> int:
         """The table's newest Delta version."""
-        return self._log.last_commit(self.ref(table), self.path(table)).version
+        return self._log.version(self.ref(table), self.path(table))
 
     # -- schema ---------------------------------------------------------------------------------------------------
 

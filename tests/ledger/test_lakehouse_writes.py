@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -40,6 +41,21 @@ def test_an_append_that_wrote_another_number_of_rows_is_an_error(lakehouse: Lake
     lakehouse.create(EVENTS)
     with pytest.raises(ContractError, match=r"3 rows were to be written, the log has \[2\]"):
         lakehouse.append(EVENTS, events(lakehouse, "a", "b"), expected=3)
+
+
+def test_appends_side_by_side_each_find_their_own_commit(lakehouse: Lakehouse) -> None:
+    """INV-16: told apart by their number of rows, while the others' commits arrive."""
+    lakehouse.create(EVENTS)
+    batches = [events(lakehouse, *"x" * size) for size in (1, 2, 3)]
+
+    def append(size: int) -> None:
+        for _ in range(5):
+            lakehouse.append(EVENTS, batches[size - 1], expected=size)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(append, size) for size in (1, 2, 3)]:
+            done.result()
+    assert len(stored(lakehouse, EVENTS)) == 5 * (1 + 2 + 3)
 
 
 def test_an_append_refuses_a_null_in_a_required_column(lakehouse: Lakehouse) -> None:

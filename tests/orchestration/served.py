@@ -52,7 +52,7 @@ class Served:
     def _write_instance(self) -> None:
         """The project's instance, only with less patience between two looks."""
         config = yaml.safe_load((ROOT / "dagster.yaml").read_text())
-        config["run_monitoring"]["poll_interval_seconds"] = 2
+        config["run_monitoring"] |= {"poll_interval_seconds": 2, "start_timeout_seconds": 60}
         config["run_queue"] = {"dequeue_interval_seconds": 1}
         self.home.dagster_home.mkdir(parents=True, exist_ok=True)
         (self.home.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config))
