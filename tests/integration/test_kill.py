@@ -1,6 +1,6 @@
 """Kill -9 at any moment of a day's run, then the same command: the end state is an undisturbed run's.
 
-The boundaries of a day (before and after each commit) are walked in 6 slots, one boundary each by default, all of them
+The boundaries of a day (before and after each commit) are walked in 4 slots, one boundary each by default, all of them
 with ``LEDGER_TEST_EXHAUSTIVE=1``. While a slot's command runs again here, the next slot's run is being killed in a
 child.
 """
@@ -26,8 +26,8 @@ import resources.spark
 from configs.settings import ROOT, load_settings
 from tests.support import DAY_1, DAY_2, Home, Template, difference, ledgerctl
 
-SLOTS = 6
-RANDOM_KILLS = 3
+SLOTS = 4
+RANDOM_KILLS = 2
 EXHAUSTIVE = bool(os.environ.get("LEDGER_TEST_EXHAUSTIVE"))
 DAY = ("day", str(DAY_2), "--run-id", "r2")
 # A killed attempt may have logged itself, noted a change that it did not make, or not recorded the last run.

@@ -12,7 +12,7 @@ from tests.support import DAY_1, DAY_2, DAY_3, Home, Template, difference, ledge
 
 LOG = "gold.pipeline_run_log"
 # All thirty with LEDGER_TEST_EXHAUSTIVE=1: they take minutes, and the eighth day differs in nothing from the seventh.
-DAYS = 30 if os.environ.get("LEDGER_TEST_EXHAUSTIVE") else 4
+DAYS = 30 if os.environ.get("LEDGER_TEST_EXHAUSTIVE") else 3
 
 
 def attempts(home: Home) -> dict[tuple[str, str], str]:
