@@ -47,6 +47,17 @@ def rate(numerator: Column, denominator: Column, *, when_zero: Column) -> Column
     return F.when(denominator == 0, when_zero.cast(RATE)).otherwise((whole.cast(RATE) + fraction).cast(RATE))
 
 
+def above(measured: Column, limit: Decimal) -> Column:
+    """Whether money or a rate is above a rule's limit, exactly.
+
+    Both sides get one scale first: engines that compare two decimals of 38 digits give up the decimals of the finer
+    one for integer digits that neither has, and 0.01 is then not above 0.
+    """
+    text = f"{limit:f}"
+    exact = f"decimal(38,{max(6, len(text.partition('.')[2]))})"
+    return measured.cast(exact) > F.lit(text).cast(exact)
+
+
 def cents(amount: Column) -> Column:
     """Money as a whole number of its smallest stored unit (1/100), ``decimal(38,0)``."""
     return (amount.cast(MONEY) * F.lit(100).cast("decimal(3,0)")).cast("decimal(38,0)")

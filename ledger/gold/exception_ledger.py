@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
 from ledger.json_text import stable_json_column
-from ledger.money import RATE
+from ledger.money import RATE, above
 from ledger.rules import Rule
 from ledger.window import Window, lit_date, lit_ts
 
@@ -61,9 +60,9 @@ def ledger_exceptions(
     measured = F.col(value)
     severity = F.lit("WARN")
     if rule.critical_above is not None:
-        severity = F.when(measured > _decimal(rule.critical_above), F.lit("CRITICAL")).otherwise(severity)
+        severity = F.when(above(measured, rule.critical_above), F.lit("CRITICAL")).otherwise(severity)
     return TABLE.conform(
-        findings.where(measured > _decimal(rule.alert_above)).select(
+        findings.where(above(measured, rule.alert_above)).select(
             lit_date(window.date_kst).alias("date_kst"),
             F.lit("ledger").alias("domain"),
             F.lit(exception_type).alias("exception_type"),
@@ -79,9 +78,3 @@ def ledger_exceptions(
             lit_ts(now).alias("generated_at"),
         )
     )
-
-
-def _decimal(value: Decimal) -> Column:
-    text = f"{value:f}"
-    scale = len(text.partition(".")[2])
-    return F.lit(text).cast(f"decimal(38,{scale})")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ledger.money import RATE, cents, parse_money, rate, round_rate
+from ledger.money import MONEY, RATE, above, cents, parse_money, rate, round_rate
 
 MICRO = Decimal("0.000001")
 
@@ -154,3 +154,25 @@ def test_cents_count_the_smallest_unit(spark: SparkSession) -> None:
     df = spark.createDataFrame([(a,) for a in amounts], "a string")
     rows = df.select(cents(F.col("a").cast("decimal(38,2)")).alias("c")).collect()
     assert [int(row["c"]) for row in rows] == [int(a.replace(".", "")) for a in amounts]
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "expected"),
+    [
+        ("0.01", "0", True),
+        ("0.49", "0", True),
+        ("0.00", "0", False),
+        ("0.50", "0.5", False),
+        ("0.50", "0.4999999", True),
+        ("999999999999999999.99", "999999999999999999.98", True),
+        ("999999999999999999.99", "1E+18", False),
+        (None, "0", None),
+    ],
+)
+def test_above_a_limit_is_exact(
+    spark: SparkSession, value: str | None, limit: str, expected: bool | None
+) -> None:
+    """INV-03: engines bring two decimals of 38 digits to the scale of the coarser one."""
+    rows = spark.createDataFrame([(value,)], "value string")
+    measured = rows.select(above(F.col("value").cast(MONEY), Decimal(limit)).alias("is_above"))
+    assert measured.collect()[0]["is_above"] is expected
