@@ -37,9 +37,8 @@ _LONGEST_PAUSE_SEC = 3.0
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: its version, and by its metrics the rows written, and for a merge inserted, updated, deleted."""
+    """What a commit did by its metrics: the rows written, and for a merge inserted, updated, deleted."""
 
-    version: int
     written: int
     merged: tuple[int, int, int]
 
@@ -98,16 +97,16 @@ class DeltaLog:
         return max(int(file.stem) for file in _log(path).glob(_COMMIT_FILES))
 
     def commits_since(self, ref: str, path: str, version: int) -> list[Commit]:
-        """The commits after ``version`` (over SQL at most 50), the newest first."""
+        """The commits after ``version`` (over SQL at most the newest 50)."""
         if not self._local:
             rows = self._spark.sql(f"DESCRIBE HISTORY {ref} LIMIT 50").collect()
-            return [_commit(r["version"], r["operationMetrics"]) for r in rows if r["version"] > version]
+            return [_commit(r["operationMetrics"]) for r in rows if r["version"] > version]
         commits: list[Commit] = []
         while (file := _log(path) / f"{version + 1:020}.json").exists():
             version += 1
             actions = (json.loads(line) for line in file.read_text("utf-8").split("\n") if line)
             metrics = [a["commitInfo"].get("operationMetrics") for a in actions if "commitInfo" in a]
-            commits.insert(0, _commit(version, metrics[0] if metrics else None))
+            commits.append(_commit(metrics[0] if metrics else None))
         return commits
 
     def add_string_columns(self, ref: str, path: str, names: Sequence[str]) -> None:
@@ -125,9 +124,9 @@ def _log(path: str) -> Path:
     return Path(path) / "_delta_log"
 
 
-def _commit(version: int, metrics: Mapping[str, Any] | None) -> Commit:
+def _commit(metrics: Mapping[str, Any] | None) -> Commit:
     counts = metrics or {}
     inserted, updated, deleted = (
         int(counts.get(f"numTargetRows{what}", 0)) for what in ("Inserted", "Updated", "Deleted")
     )
-    return Commit(int(version), int(counts.get("numOutputRows", 0)), (inserted, updated, deleted))
+    return Commit(int(counts.get("numOutputRows", 0)), (inserted, updated, deleted))

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
 from ledger.errors import SettingsError
-from resources.spark_jvm import NO_CALL_SITES, jvm_conf
+from resources.spark_jvm import CALL_SITES, jvm_conf
 
 if TYPE_CHECKING:
     from dagster_pyspark import LazyPySparkResource
@@ -42,7 +42,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
             client: Any = spark.client  # only a Connect session has one
             atexit.unregister(client._on_exit)
             client.disable_reattachable_execute()  # nothing can break between a process and itself
-            spark.conf.set(*NO_CALL_SITES)
+            spark.conf.set(CALL_SITES, "false")
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark

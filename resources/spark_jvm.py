@@ -29,10 +29,10 @@ _SHIPPED_WITH_SPARK = (
     "org.slf4j",
     "org.xerial.snappy",
 )
-# Else every call on a column or a frame walks the stack, for the line that an error message could name.
-NO_CALL_SITES = ("spark.python.sql.dataFrameDebugging.enabled", "false")
+# Every call on a column or a frame walks the stack, for the line that an error message could name.
+CALL_SITES = "spark.python.sql.dataFrameDebugging.enabled"
 _CONF = {
-    NO_CALL_SITES[0]: NO_CALL_SITES[1],
+    CALL_SITES: "false",
     "spark.jars.packages": _DELTA,
     "spark.jars.excludes": ",".join(f"{group}:*" for group in _SHIPPED_WITH_SPARK),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

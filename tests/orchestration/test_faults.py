@@ -217,6 +217,10 @@ def test_a_backfill_survives_the_daemon_and_the_webserver(served: Served) -> Non
     )
     ended = verdicts()
     assert sorted(ended) == days
+    first = [run for run in served.runs_of(A, **tag) if "dagster/retry_number" not in run.tags]
+    assert sorted(run.tags["dagster/partition"] for run in first) == days, (
+        "nothing but a retry runs a day again"
+    )
     backfill = served.instance.get_backfill(made["backfillId"])
     assert backfill is not None
     done = {
