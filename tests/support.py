@@ -31,6 +31,7 @@ CLOCKS = frozenset(
         "started_at",
         "ended_at",
         "refreshed_at",
+        "restated_at",
         "changed_at",
     }
 )
