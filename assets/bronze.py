@@ -70,7 +70,7 @@ def _load(
     """One table's load; its error as a value, as the other tables' loads count all the same."""
     try:
         loaded = ingest_day(lakehouse, table, landing=landing, day=day, now=now)
-        count, sample = count_and_sample(lakehouse.read(table, Scope.of([day])), table)
+        count, sample = count_and_sample(lakehouse, table, Scope.of([day]))
         return dg.MaterializeResult(
             asset_key=KEYS[table.name],
             metadata={

@@ -153,9 +153,8 @@ def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: 
     days = [o.window.date_kst for o in outcomes]
     written = [o.writes.get(table.full_name, WriteResult()) for o in outcomes]
     scope = Scope.of(days) if table.partition_by and days else None
-    rows = run.lakehouse.read(table, scope)
     facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
-    count, sample = count_and_sample(rows, table)
+    count, sample = count_and_sample(run.lakehouse, table, scope)
     return {
         # Of the days in hand: the row count of a partition, of the table where it has none.
         "dagster/partition_row_count" if scope else "dagster/row_count": count,
@@ -184,18 +183,23 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def count_and_sample(rows: Any, table: Table) -> tuple[int, dg.MarkdownMetadataValue]:
+def count_and_sample(
+    lakehouse: Lakehouse, table: Table, scope: Scope | None = None
+) -> tuple[int, dg.MarkdownMetadataValue]:
     """How many rows, and a few of them as markdown without the columns that identify a user.
 
-    Rows that fit into one small answer are counted there: a query less for every table of a small day.
+    Where only a query can tell the number, rows that fit into one small answer are counted there.
     """
     names = [c.name for c in table.columns if c.name not in table.identifying and not c.name.startswith("_")]
     shown = names[:_SAMPLE_COLUMNS]
-    few = rows.select(*shown).limit(_FEW_ROWS).collect()
+    count = lakehouse.known_count(table, scope)
+    rows = lakehouse.read(table, scope)
+    few = [] if count == 0 else rows.select(*shown).limit(_SAMPLE_ROWS if count else _FEW_ROWS).collect()
+    if count is None:
+        count = len(few) if len(few) < _FEW_ROWS else rows.count()
     lines = ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
     for row in few[:_SAMPLE_ROWS]:
         lines.append("| " + " | ".join(_cell(row[name]) for name in shown) + " |")
-    count = len(few) if len(few) < _FEW_ROWS else rows.count()
     return count, dg.MetadataValue.md("\n".join(lines))
 
 

@@ -35,7 +35,7 @@ def dim_rule_scd2_asset(
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:
             result = sync_rules(lakehouse, seed, now=ledger.now())
-            count, sample = count_and_sample(lakehouse.read(dim_rule_scd2.TABLE), dim_rule_scd2.TABLE)
+            count, sample = count_and_sample(lakehouse, dim_rule_scd2.TABLE)
             yield dg.MaterializeResult(
                 metadata={
                     "dagster/row_count": count,

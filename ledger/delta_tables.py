@@ -6,12 +6,15 @@ import logging
 import uuid
 from collections.abc import Sequence
 
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
-from ledger.delta_log import DeltaLog, retry_conflicts
+from ledger.delta_log import retry_conflicts
 from ledger.errors import ContractError
-from ledger.merge import Scope
+from ledger.merge import Scope, quoted
+from ledger.table_logs import FileLog, Place, SqlLog, TableLog
 
 logger = logging.getLogger(__name__)
 _SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int")
@@ -24,35 +27,34 @@ class DeltaTables:
         self.spark = spark
         self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
         is_local = catalog is None and "://" not in warehouse
-        self._log = DeltaLog(spark, local=is_local, embedded=is_local and "connect" in type(spark).__module__)
-
-    @property
-    def is_embedded(self) -> bool:
+        self.is_embedded = is_local and "connect" in type(spark).__module__
         """Whether the engine lives in this process and shares its files."""
-        return self._log.embedded
+        self._log: TableLog = FileLog() if is_local else SqlLog(spark, by_name=catalog is not None)
 
     @property
     def keeps_json_text(self) -> bool:
         """Whether the engine reads strict JSON alone and hands values over as they are written (``json_text``)."""
-        return self._log.embedded
+        return self.is_embedded
 
     # -- where a table lies ---------------------------------------------------------------------------------------
 
     def ref(self, table: Table) -> str:
         """How SQL names the table."""
-        return f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{self.path(table)}`"
+        return self._place(table).ref
 
     def path(self, table: Table) -> str:
         return f"{self._warehouse}/{table.schema}/{table.name}"
 
     def exists(self, table: Table) -> bool:
-        if self._catalog:
-            return bool(self.spark.catalog.tableExists(f"{self._catalog}.{table.full_name}"))
-        return self._log.exists(self.path(table))
+        return self._log.exists(self._place(table))
 
     def version(self, table: Table) -> int:
         """The table's newest Delta version."""
-        return self._log.version(self.ref(table), self.path(table))
+        return self._log.version(self._place(table))
+
+    def _place(self, table: Table) -> Place:
+        path = self.path(table)
+        return Place(f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{path}`", path)
 
     # -- schema ---------------------------------------------------------------------------------------------------
 
@@ -106,10 +108,15 @@ class DeltaTables:
         missing = [name for name in names if name.lower() not in stored]
         if missing:
             logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
-            retry_conflicts(
-                lambda: self._log.add_string_columns(self.ref(table), self.path(table), missing),
-                table.full_name,
-            )
+            retry_conflicts(lambda: self._add_string_columns(table, missing), table.full_name)
+
+    def _add_string_columns(self, table: Table, names: Sequence[str]) -> None:
+        if self.is_embedded:  # it has no ALTER TABLE
+            fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
+            DeltaTable(self.path(table)).alter.add_columns(fields)
+            return
+        columns = ", ".join(f"`{name}` string" for name in names)
+        self.spark.sql(f"ALTER TABLE {self.ref(table)} ADD COLUMNS ({columns})")
 
     # -- read -----------------------------------------------------------------------------------------------------
 
@@ -127,6 +134,17 @@ class DeltaTables:
             return df
         return df.where(scope.condition(table.partition_by))
 
+    def count(self, table: Table, scope: Scope | None = None) -> int:
+        """The rows of :meth:`read`: by the log where it can tell, else by a query."""
+        known = self.known_count(table, scope)
+        return self.read(table, scope).count() if known is None else known
+
+    def known_count(self, table: Table, scope: Scope | None = None) -> int | None:
+        """The rows of :meth:`read` by the log; None when only a query can tell."""
+        if not self.exists(table):
+            return None
+        return self._log.row_count(self._place(table), table.partition_by, (scope or Scope()).holds)
+
 
 def _properties(table: Table) -> dict[str, str]:
     """Delta properties of a table.
@@ -139,7 +157,3 @@ def _properties(table: Table) -> dict[str, str]:
     if table.schema == "bronze":
         properties["delta.appendOnly"] = "true"
     return properties
-
-
-def quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
-from ledger.delta_tables import DeltaTables, quoted
 from ledger.errors import CommitConflictError, ContractError
-from ledger.merge import Change, Scope, merge_statement
+from ledger.frames import Frames
+from ledger.merge import Change, Scope, merge_statement, quoted
 from ledger.merge_plan import MergePlan, all_new, compare, same_keys
 from ledger.row_checks import check_rows
-from ledger.stages import Stages, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -44,60 +39,11 @@ class WriteResult:
         return self.inserted + self.updated
 
 
-class Lakehouse(DeltaTables):
+class Lakehouse(Frames):
     """Reads and writes of Delta tables by their contracts.
 
     Safe to use from several threads. Use as a context manager: staged intermediate results are dropped at the end.
     """
-
-    def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
-        super().__init__(spark, warehouse=warehouse, catalog=catalog)
-        self._stages = Stages()
-
-    def __enter__(self) -> Lakehouse:
-        sweep()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self._stages.clear()
-
-    def scratch_folder(self) -> Path:
-        """A new empty folder of this process, removed when the lakehouse is left."""
-        return self._stages.folder()
-
-    def rows(self, table: Table, records: Iterable[Mapping[str, Any]]) -> DataFrame:
-        """Plain values as a DataFrame of the table's contract.
-
-        Scalars travel as text and are cast by the contract, so no client library's time zone or decimal
-        context can touch them.
-        """
-        nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
-        schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
-        data = [
-            tuple(r.get(n) if n in nested or r.get(n) is None else str(r[n]) for n in table.column_names)
-            for r in records
-        ]
-        return table.conform(self.spark.createDataFrame(data, schema))
-
-    def from_arrow(self, rows: pa.Table) -> DataFrame:
-        """An Arrow table as a DataFrame; through a file where engine and process share them."""
-        if not self.is_embedded:
-            return self.spark.createDataFrame(rows)
-        file = self.scratch_folder() / "rows.parquet"
-        pq.write_table(rows, file)
-        return self.spark.read.parquet(str(file))
-
-    def stage(self, df: DataFrame) -> DataFrame:
-        """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""
-        if not self.is_embedded:
-            return self._stages.persist(df)
-        folder = self.scratch_folder()
-        df.write.mode("overwrite").parquet(str(folder))
-        return self.spark.read.schema(df.schema).parquet(str(folder))
-
-    # -- write ----------------------------------------------------------------------------------------------------
 
     def append(self, table: Table, df: DataFrame, *, expected: int) -> WriteResult:
         """Append ``expected`` rows in one commit; no rows make no commit."""
@@ -195,6 +141,8 @@ class Lakehouse(DeltaTables):
         check_rows(table, source, keyed=True)
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
         change = Change(update_when, columns, tuple(touch), delete_when)
+        if self.known_count(table, scope) == 0:
+            return all_new(table, source, scope, change)
         stored = self.read(table, scope)
         known = stored if delete_when else same_keys(table, stored, source)
         if not known.limit(1).collect():
@@ -217,7 +165,7 @@ class Lakehouse(DeltaTables):
         )
         before = self.version(table)
         retry_conflicts(lambda: self._affected(statement), table.full_name)
-        commits = self._log.commits_since(self.ref(table), self.path(table), before)
+        commits = self._log.commits_since(self._place(table), before)
         expected = (plan.inserted, plan.updated + plan.touched, plan.deleted)
         if not any(commit.merged == expected for commit in commits):
             found = [commit.merged for commit in commits]
@@ -257,8 +205,8 @@ class Lakehouse(DeltaTables):
         scope = Scope(end=day - timedelta(days=1))
         condition = scope.condition(str(table.partition_by))
         statement = f"DELETE FROM {self.ref(table)} WHERE {condition}"
-        retry_conflicts(lambda: self.spark.sql(statement).collect(), table.full_name)
-        left = self.read(table, scope).count()
+        retry_conflicts(lambda: self.spark.sql(statement), table.full_name)
+        left = self.count(table, scope)
         if left:
             raise ContractError(
                 f"{left} rows before {day} are left after their deletion",
@@ -270,7 +218,7 @@ class Lakehouse(DeltaTables):
     # -- small helpers --------------------------------------------------------------------------------------------
 
     def _check_commit(self, table: Table, before: int, expected: int) -> None:
-        commits = self._log.commits_since(self.ref(table), self.path(table), before)
+        commits = self._log.commits_since(self._place(table), before)
         if not any(commit.written == expected for commit in commits):
             raise ContractError(
                 f"{expected} rows were to be written, the log has {[c.written for c in commits]}",

@@ -41,6 +41,12 @@ class Scope:
             terms.append(f"{column} IS NULL")
         return f"({' OR '.join(terms)})" if terms else "true"
 
+    def holds(self, day: date | None) -> bool:
+        """:meth:`condition` for one partition value."""
+        if day is None:
+            return self.null_partition or self == Scope()
+        return self == Scope() or day in self.days or self._in_range(day)
+
     def _in_range(self, day: date) -> bool:
         if self.start is None and self.end is None:
             return False
@@ -110,6 +116,11 @@ def merge_statement(
     if deletes:
         clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {pruned} AND ({change.delete_when}) THEN DELETE")
     return f"MERGE INTO {ref} t USING {source} s ON {pruned} AND {' AND '.join(keys)} {' '.join(clauses)}"
+
+
+def quoted(text: str) -> str:
+    """What stands between the quotes of an SQL string."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _assignments(columns: tuple[str, ...]) -> str:

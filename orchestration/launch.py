@@ -278,7 +278,7 @@ def preparations(settings: Settings) -> Iterator[Launch]:
         is_complete = all(lakehouse.exists(table) for table in ALL)
         if not is_complete:
             yield Launch("bootstrap_catalog", None, {})
-        if not lakehouse.read(dim_rule_scd2.TABLE).limit(1).collect():
+        if not lakehouse.count(dim_rule_scd2.TABLE):
             yield Launch("sync_dim_rule_scd2", None, {})
 
 

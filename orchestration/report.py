@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -63,7 +64,7 @@ def summarize(lakehouse: Lakehouse, day: date, run_id: str | None = None) -> Day
         for table in (*BRONZE, *SILVER, *GOLD)
         if table.partition_by and lakehouse.exists(table) and table is not bad_records.TABLE
     ]
-    counts = side_by_side([lakehouse.read(table, scope).count for table in shown])
+    counts = side_by_side([partial(lakehouse.count, table, scope) for table in shown])
     rows = {table.full_name: count for table, count in zip(shown, counts, strict=True)}
     window = Window.of_day(day)
     bad = lakehouse.read(bad_records.TABLE, Scope(start=day)).where(

@@ -68,8 +68,8 @@ def ingest_day(lakehouse: Lakehouse, table: Table, *, landing: str, day: date, n
 
 
 def _not_loaded(lakehouse: Lakehouse, table: Table, files: list[LandingFile]) -> list[LandingFile]:
-    if not files:
-        return []
+    if not files or lakehouse.known_count(table) == 0:
+        return files
     stored = lakehouse.read(table).where(F.col(SOURCE_FILE).isin([f.name for f in files]))
     loaded = {
         (r[SOURCE_FILE], r[FILE_HASH]) for r in stored.select(SOURCE_FILE, FILE_HASH).distinct().collect()
