@@ -9,9 +9,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.support import ledgerctl
 
 ENGINE_VARIABLE = f"{SETTING_PREFIX}SPARK__ENGINE"
 Environment = Mapping[str, str]
+T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -29,6 +31,14 @@ class Engine(Protocol):
     def run(self, environment: Environment, *arguments: object) -> Outcome: ...
 
     def close(self) -> None: ...
+
+
+def on_both(play: Callable[[str, Engine], T], *, sail: Engine, spark: Engine) -> tuple[T, T]:
+    """What each engine made of it, side by side: the embedded one works in a process of its own, or this one does."""
+    with ThreadPoolExecutor(1) as pool:
+        embedded = pool.submit(play, "sail", sail)
+        made = play("spark", spark)
+        return embedded.result(), made
 
 
 class Here:

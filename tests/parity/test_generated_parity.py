@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from mock_data.generator import generate
 from tests.oracle import Oracle
 from tests.oracle.chaos import write_landing
 from tests.oracle.compare import compare
-from tests.parity.engines import Engine
+from tests.parity.engines import Engine, on_both
 from tests.parity.equality import differences
 from tests.support import Home
 
@@ -48,16 +46,15 @@ def homes(
     """What each engine leaves after the first and after the second hostile day."""
     root = tmp_path_factory.mktemp("homes")
 
-    def both_days(name: str) -> dict[tuple[str, date], Home]:
+    def both_days(name: str, engine: Engine) -> dict[tuple[str, date], Home]:
         first = _home(root / f"{name}-1", hostile)
-        _run(engines[name], first, DAY_1)
+        _run(engine, first, DAY_1)
         second = Home(root / f"{name}-2").copy_from(first)
-        _run(engines[name], second, DAY_2)
+        _run(engine, second, DAY_2)
         return {(name, DAY_1): first, (name, DAY_2): second}
 
-    with ThreadPoolExecutor(1) as pool:
-        embedded = pool.submit(both_days, "sail")
-        return both_days("spark") | embedded.result()
+    by_sail, by_spark = on_both(both_days, **engines)
+    return by_sail | by_spark
 
 
 @pytest.mark.parametrize("day", DAYS)
@@ -100,19 +97,17 @@ def test_planted_faults_are_found_alike(tmp_path: Path, engines: Mapping[str, En
     landing = tmp_path / "landing"
     faults = [name for name in FAULT_NAMES if name != BAD_RATE]
     report = generate(landing, DAY_1, days=2, users=15, entries=400, seed=7, faults=faults)
-    made = {name: _home(tmp_path / name, landing) for name in ENGINES}
 
-    def both_days(name: str) -> None:
+    def both_days(name: str, engine: Engine) -> Home:
+        home = _home(tmp_path / name, landing)
         for day in DAYS:
-            _run(engines[name], made[name], day)
+            _run(engine, home, day)
+        return home
 
-    with ThreadPoolExecutor(1) as pool:
-        embedded = pool.submit(partial(both_days, "sail"))
-        both_days("spark")
-        embedded.result()
-    unequal = differences(made["sail"].root, made["spark"].root)
+    by_sail, by_spark = on_both(both_days, **engines)
+    unequal = differences(by_sail.root, by_spark.root)
     assert not unequal, unequal
-    assert len(made["spark"].rows("gold.exception_ledger")) == len(report.exceptions) > 0
+    assert len(by_spark.rows("gold.exception_ledger")) == len(report.exceptions) > 0
 
 
 def _home(root: Path, landing: Path) -> Home:

@@ -1,20 +1,24 @@
-"""Every named scenario on both engines: each table as its expectations say, and each equal to the other's."""
+"""The named scenarios on both engines: each alone, as its expectations say; and the records of all of them at once."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import json
 from pathlib import Path
 
 import pytest
 
-from mock_data.scenario import SCENARIOS_DIR, Scenario, load_scenario, scenario_names
-from tests.parity.engines import Engine
+from mock_data.scenario import SCENARIOS_DIR, load_scenario, scenario_names
+from tests.oracle import Oracle
+from tests.oracle.compare import compare
+from tests.parity.all_scenarios import TOLERANT_RULES, lay_all
+from tests.parity.engines import Engine, on_both
 from tests.parity.equality import differences
 from tests.scenarios.runner import Workspace, play
+from tests.support import DAY_1, DAY_2, Home
 
 pytestmark = pytest.mark.jvm
-# In every `make test`: where the engines' own readers, numbers and texts come closest to the result.
-CORE = ("large_amounts", "numbers_as_written", "one_day_normal", "unicode_and_quotes")
+# Alone in every `make test`, besides what all have in common: the other 27 take a JVM half an hour.
+CORE = ("large_amounts", "one_day_normal")
 
 
 @pytest.mark.parametrize(
@@ -24,16 +28,38 @@ CORE = ("large_amounts", "numbers_as_written", "one_day_normal", "unicode_and_qu
 def test_scenario_is_the_same_on_both_engines(name: str, tmp_path: Path, sail: Engine, jvm: Engine) -> None:
     """INV-42."""
     scenario = load_scenario(SCENARIOS_DIR / name)
-    with ThreadPoolExecutor(1) as pool:
-        embedded = pool.submit(_play, scenario, tmp_path / "sail", sail)
-        problems = _play(scenario, tmp_path / "spark", jvm)
-    assert not problems, "\n".join(problems)
-    assert not embedded.result()
+
+    def play_on(name: str, engine: Engine) -> list[str]:
+        workspace = Workspace(tmp_path / name)
+        environment = workspace.environment(scenario)
+        return play(scenario, workspace, lambda arguments: engine.run(environment, *arguments))
+
+    for problems in on_both(play_on, sail=sail, spark=jvm):
+        assert not problems, "\n".join(problems)
     unequal = differences(tmp_path / "sail", tmp_path / "spark")
     assert not unequal, unequal
 
 
-def _play(scenario: Scenario, root: Path, engine: Engine) -> list[str]:
-    workspace = Workspace(root)
-    environment = workspace.environment(scenario)
-    return play(scenario, workspace, lambda arguments: engine.run(environment, *arguments))
+def test_all_scenarios_at_once_are_the_same_and_as_specified(
+    tmp_path: Path, sail: Engine, jvm: Engine
+) -> None:
+    """INV-42, INV-30: two days of every scenario's records, on both engines and by the oracle."""
+
+    def run_on(name: str, engine: Engine) -> Home:
+        home = Home(tmp_path / name)
+        lay_all(home.landing)
+        environment = {**home.environment(), "PIPELINE_CFG__RULES__SEED_PATH": str(TOLERANT_RULES)}
+        for day in (DAY_1, DAY_2):
+            done = engine.run(environment, "day", day, "--run-id", f"r-{day}")
+            assert done.exit == 0, done.output
+        return home
+
+    homes = on_both(run_on, sail=sail, spark=jvm)
+    unequal = differences(homes[0].root, homes[1].root)
+    assert not unequal, unequal
+    oracle = Oracle(homes[0].landing, json.loads(TOLERANT_RULES.read_text("utf-8")))
+    for day in (DAY_1, DAY_2):
+        assert oracle.day(day, f"r-{day}").ok
+    for home in homes:
+        found = [diff.report() for diff in compare(oracle, home.warehouse)]
+        assert not found, "\n".join(found)
