@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -73,10 +74,13 @@ class FileLog:
     def row_count(
         self, place: Place, partition_by: str | None, holds: Callable[[date | None], bool]
     ) -> int | None:
-        table = DeltaTable(place.path)
-        if "deletionVectors" in (table.protocol().reader_features or ()):
-            return None  # a file's number of rows is then not what is left of them
-        files = table.get_add_actions(flatten=True)
+        try:
+            table = DeltaTable(place.path)
+            if "deletionVectors" in (table.protocol().reader_features or ()):
+                return None  # a file's number of rows is then not what is left of them
+            files = table.get_add_actions(flatten=True)
+        except DeltaError:  # a table feature that delta-rs does not know: the engine may
+            return None
         if not files.num_rows:
             return 0
         if "num_records" not in files.schema.names:

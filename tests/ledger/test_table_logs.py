@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_a_table_with_deletion_vectors_is_counted_by_a_query(lakehouse: Lakehous
         TableFeatures.DeletionVectors, allow_protocol_versions_increase=True
     )
     assert "deletionVectors" in (DeltaTable(lakehouse.path(ITEMS)).protocol().reader_features or [])
+    assert lakehouse.known_count(ITEMS) is None
+
+
+def test_a_table_with_a_feature_that_only_the_engine_knows_is_counted_by_a_query(
+    lakehouse: Lakehouse,
+) -> None:
+    lakehouse.create(ITEMS)
+    features = {"readerFeatures": ["of-tomorrow"], "writerFeatures": ["of-tomorrow"]}
+    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}}
+    commit = Path(lakehouse.path(ITEMS)) / "_delta_log" / f"{lakehouse.version(ITEMS) + 1:020}.json"
+    commit.write_text(json.dumps(protocol), "utf-8")
     assert lakehouse.known_count(ITEMS) is None
 
 
