@@ -141,8 +141,6 @@ class DeltaTables:
 
     def known_count(self, table: Table, scope: Scope | None = None) -> int | None:
         """The rows of :meth:`read` by the log; None when only a query can tell."""
-        if not self.exists(table):
-            return None
         return self._log.row_count(self._place(table), table.partition_by, (scope or Scope()).holds)
 
 

@@ -79,7 +79,7 @@ class FileLog:
             if "deletionVectors" in (table.protocol().reader_features or ()):
                 return None  # a file's number of rows is then not what is left of them
             files = table.get_add_actions(flatten=True)
-        except DeltaError:  # a table feature that delta-rs does not know: the engine may
+        except DeltaError:  # no table, or a feature of one that the engine may know
             return None
         if not files.num_rows:
             return 0

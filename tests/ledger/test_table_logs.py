@@ -70,7 +70,8 @@ def test_the_log_counts_what_a_query_counts(lake: Lakehouse) -> None:
             assert lake.known_count(table, scope) == lake.count(table, scope) == counted, (table.name, scope)
 
 
-def test_an_empty_table_is_known_to_be_empty(lakehouse: Lakehouse) -> None:
+def test_an_empty_table_is_known_to_be_empty_and_a_missing_one_is_not(lakehouse: Lakehouse) -> None:
+    assert lakehouse.known_count(ITEMS) is None
     lakehouse.create(ITEMS)
     assert lakehouse.known_count(ITEMS) == 0
     assert lakehouse.known_count(ITEMS, Scope.of([DAY])) == 0
