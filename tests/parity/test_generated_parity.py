@@ -24,6 +24,7 @@ pytestmark = pytest.mark.jvm
 SEED_FILE = ROOT / "mock_data" / "fixtures" / "dim_rule_scd2.json"
 DAYS = DAY_1, DAY_2 = date(2026, 2, 1), date(2026, 2, 2)
 ENGINES = ("sail", "spark")
+ALONE, TAKING_TURNS = "sail then sail", ("sail then spark", "spark then sail")
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +56,17 @@ def first_days(
 
 
 @pytest.fixture(scope="module")
-def second_day(
-    tmp_path_factory: pytest.TempPathFactory, first_days: Mapping[str, Home], sail: Engine
-) -> Home:
-    """What the embedded engine makes of its own first day and the second."""
-    home = Home(tmp_path_factory.mktemp("second")).copy_from(first_days["sail"])
-    _run(sail, home, DAY_2)
-    return home
+def second_days(
+    tmp_path_factory: pytest.TempPathFactory, first_days: Mapping[str, Home], engines: Mapping[str, Engine]
+) -> Mapping[str, Home]:
+    """Both hostile days, by who ran them: the embedded engine alone, and each engine after the other."""
+    root = tmp_path_factory.mktemp("second")
+    homes = {}
+    for name in (ALONE, *TAKING_TURNS):
+        writer, successor = name.split(" then ")
+        homes[name] = Home(root / name.replace(" ", "-")).copy_from(first_days[writer])
+        _run(engines[successor], homes[name], DAY_2)
+    return homes
 
 
 def test_a_hostile_day_is_the_same_on_both_engines(first_days: Mapping[str, Home]) -> None:
@@ -70,30 +75,20 @@ def test_a_hostile_day_is_the_same_on_both_engines(first_days: Mapping[str, Home
     assert not unequal, unequal
 
 
-@pytest.mark.parametrize(
-    ("writer", "successor"), [ENGINES, ENGINES[::-1]], ids=["sail then spark", "spark then sail"]
-)
-def test_an_engine_continues_what_the_other_wrote(
-    first_days: Mapping[str, Home],
-    second_day: Home,
-    engines: Mapping[str, Engine],
-    tmp_path: Path,
-    writer: str,
-    successor: str,
-) -> None:
-    """INV-43, INV-42: the second hostile day by the other engine, equal to one engine's two days."""
-    home = Home(tmp_path).copy_from(first_days[writer])
-    _run(engines[successor], home, DAY_2)
-    unequal = differences(second_day.root, home.root)
+@pytest.mark.parametrize("name", TAKING_TURNS)
+def test_an_engine_continues_what_the_other_wrote(second_days: Mapping[str, Home], name: str) -> None:
+    """INV-43, INV-42: equal to one engine's two days."""
+    unequal = differences(second_days[ALONE].root, second_days[name].root)
     assert not unequal, unequal
 
 
-def test_the_oracle_agrees(second_day: Home, hostile: Path) -> None:
-    """INV-30: two engines that agree could still be wrong together."""
+@pytest.mark.parametrize("name", [ALONE, *TAKING_TURNS])
+def test_the_oracle_agrees(second_days: Mapping[str, Home], hostile: Path, name: str) -> None:
+    """INV-30, whoever wrote which day: two engines that agree could still be wrong together."""
     oracle = Oracle(hostile, json.loads(SEED_FILE.read_text(encoding="utf-8")))
     for day in DAYS:
         assert oracle.day(day, f"r-{day}").ok
-    found = [diff.report() for diff in compare(oracle, second_day.warehouse)]
+    found = [diff.report() for diff in compare(oracle, second_days[name].warehouse)]
     assert not found, "\n".join(found)
 
 
