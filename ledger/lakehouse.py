@@ -77,6 +77,37 @@ class Lakehouse(Frames):
             )
         return self.append(table, table.conform(fresh), expected=fresh.count())
 
+    def append_after(
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        order: str,
+        newest: str | None,
+        expected: int,
+        scope: Scope | None = None,
+    ) -> bool:
+        """Append ``expected`` rows in one commit, unless another writer appended meanwhile; false then, and nothing is.
+
+        Compare-and-set on the position in the table: ``newest`` is the greatest value of the column ``order`` that the
+        caller has read in ``scope`` (an SQL literal; None: no row). A merge that only inserts, so that the transaction log
+        sees what it depends on: an append that lands in between conflicts, and the repeated merge then finds its row.
+        """
+        pruned = scope.condition(f"t.{table.partition_by}") if scope and table.partition_by else "true"
+        is_newer = f"t.{order} > {newest}" if newest else "true"
+        columns = ", ".join(table.column_names)
+        values = ", ".join(f"s.{name}" for name in table.column_names)
+        statement = (
+            f"MERGE INTO {self.ref(table)} t USING {self._view(df)} s ON {pruned} AND {is_newer}"
+            f" WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+        )
+        inserted = retry_conflicts(lambda: self._affected(statement), table.full_name)
+        if inserted not in (0, expected):
+            raise ContractError(f"{expected} rows were to be written, {inserted} were", table=table.full_name)
+        if inserted:
+            self._report(table, WriteResult(inserted=inserted))
+        return bool(inserted)
+
     def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
         """Append the rows of landing files, unless another writer loaded the same files meanwhile (Bronze).
 

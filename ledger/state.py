@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pyspark.sql import functions as F
 
 from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
+from ledger.instants import from_micros, to_micros
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
 from ledger.silver.internal import DAY_CHANGES
@@ -49,13 +50,6 @@ class Attempt:
     rows_quarantined: int | None = None
     rule_load_mode: str | None = None
     message: str | None = None
-
-
-def from_micros(micros: int | None) -> datetime | None:
-    """Microseconds since the epoch as a UTC instant: exact, and no client time zone can touch it."""
-    if micros is None:
-        return None
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
 
 
 def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
@@ -117,7 +111,7 @@ def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
         (F.col("pipeline_name") == attempt.pipeline_name)
         & (F.col("run_id") == attempt.run_id)
         & (F.col("status") == FAILURE)
-        & (F.unix_micros("started_at") == _micros(attempt.started_at))
+        & (F.unix_micros("started_at") == to_micros(attempt.started_at))
     )
     if not stored.limit(1).collect():  # B's tasks fail side by side: one attempt is one row
         _append_log(lakehouse, attempt, FAILURE)
@@ -178,7 +172,7 @@ def _update_state(
         if wanted == stored and wanted.updated_at == stored.updated_at:
             return
         is_as_read = (
-            f"unix_micros(t.updated_at) = {_micros(stored.updated_at)}" if stored.updated_at else "false"
+            f"unix_micros(t.updated_at) = {to_micros(stored.updated_at)}" if stored.updated_at else "false"
         )
         try:
             if _merge_state(lakehouse, wanted, is_as_read).written:
@@ -202,7 +196,3 @@ def _merge_state(lakehouse: Lakehouse, state: PipelineState, update_when: str) -
     }
     rows = lakehouse.rows(pipeline_state.TABLE, [row])
     return lakehouse.merge(pipeline_state.TABLE, rows, scope=Scope(), update_when=update_when)
-
-
-def _micros(instant: datetime) -> int:
-    return int(instant.timestamp()) * 1_000_000 + instant.microsecond

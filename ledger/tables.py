@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.bronze import (
+    landing_file,
     order_items_raw,
     orders_raw,
     payment_orders_raw,
@@ -77,7 +78,7 @@ GOLD = tuple(
     )
 )
 INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW, RESTATEMENT_LOG)
-ALL: tuple[Table, ...] = (*BRONZE, *SILVER, *GOLD, *INTERNAL)
+ALL: tuple[Table, ...] = (*BRONZE, landing_file.TABLE, *SILVER, *GOLD, *INTERNAL)
 
 
 def by_name(name: str) -> Table:

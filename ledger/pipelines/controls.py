@@ -22,6 +22,7 @@ from ledger.gold import (
     recon_daily_snapshot_flow,
 )
 from ledger.gold.ops_payment_daily import outcome_per_merchant
+from ledger.instants import from_micros
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
@@ -39,7 +40,7 @@ from ledger.readiness import check_ready
 from ledger.side_by_side import side_by_side
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
-from ledger.state import from_micros, record_success
+from ledger.state import record_success
 from ledger.window import Window, kst_day, lit_date, lit_ts
 
 logger = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import exception_ledger
+from ledger.instants import from_micros
 from ledger.json_text import stable_json
 from ledger.merge import Scope
 from ledger.money import round_rate
@@ -28,7 +29,7 @@ from ledger.rules import Rule, RuleBook, Severity
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
 from ledger.silver.window_rows import read_window
-from ledger.state import from_micros, read_state, record_success
+from ledger.state import read_state, record_success
 from ledger.text import clean
 from ledger.window import Window, kst_day, lit_ts
 

@@ -17,13 +17,14 @@ from ledger.bronze import user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import pipeline_run_log
 from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
+from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.money import RATE
 from ledger.pipelines.attempt import Outcome, Restatement, Run
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES
-from ledger.state import SUCCESS, PipelineName, from_micros
+from ledger.state import SUCCESS, PipelineName
 from ledger.text import clean
 from ledger.window import Window, lit_date, lit_ts
 

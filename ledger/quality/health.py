@@ -9,9 +9,10 @@ from datetime import datetime, time, timedelta
 from pyspark.sql import functions as F
 
 from ledger.gold import dim_rule_scd2, pipeline_state
+from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.quality.verdict import Verdict, verdict
-from ledger.state import PipelineName, days_due_for_restatement, from_micros
+from ledger.state import PipelineName, days_due_for_restatement
 from ledger.window import KST
 
 RECENT, DUE = "recent_success", "days_due_for_restatement"

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
+from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.readiness import check_ready
 from ledger.silver.internal import DAY_CHANGES
@@ -19,7 +20,6 @@ from ledger.state import (
     PipelineName,
     PipelineState,
     days_due_for_restatement,
-    from_micros,
     read_state,
     record_failure,
     record_success,

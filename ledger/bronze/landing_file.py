@@ -1,0 +1,94 @@
+"""What became of every landing file: the log that decides which Bronze rows are live (spec sections 2 and 4).
+
+Bronze rows are inserted first; one commit to this table then makes them live and their predecessors dead. A load that
+died in between, or that lost a race, has left rows without an event: they are not live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from pyspark.sql import functions as F
+
+from ledger.contract import Table, opt, req
+from ledger.instants import from_micros
+from ledger.lakehouse import Lakehouse
+from ledger.merge import Scope
+
+Status = Literal["loaded", "skipped", "failed", "superseded", "withdrawn"]
+Version = tuple[str, str]
+"""A file's path, relative to the landing root, and the SHA-256 of its content."""
+
+TABLE = Table(
+    schema="bronze",
+    name="landing_file",
+    description="What became of every landing file, version by version. It decides which Bronze rows are live.",
+    grain="one event of one version of a landing file",
+    columns=(
+        req("path", "string", "landing file, relative to the landing root"),
+        req("sha256", "string", "SHA-256 of its content, hex; empty where the content could not be read"),
+        req("landing_date_kst", "date", "KST day of the landing folder"),
+        opt("bytes", "bigint", "size of the file, bytes"),
+        opt("rows", "bigint", "Bronze rows of the file"),
+        opt("unparsable_rows", "bigint", "of these, rows whose text is no record"),
+        req("status", "string", "loaded, skipped, failed, superseded or withdrawn"),
+        opt("reason", "string", "why it is so; null for an ordinary load"),
+        req("run_id", "string", "run that loaded or judged the file"),
+        req("at", "timestamp", "UTC instant of the event; later than every earlier event's"),
+    ),
+    write="append",
+    partition_by="landing_date_kst",
+)
+CHANGES_LIVE_ROWS: tuple[Status, ...] = ("loaded", "superseded", "withdrawn")
+_DECISIVE: tuple[Status, ...] = ("loaded", "withdrawn")
+
+
+@dataclass(frozen=True)
+class LandingEvent:
+    """One row of the table."""
+
+    path: str
+    sha256: str
+    landing_date_kst: date
+    status: Status
+    run_id: str
+    at: datetime
+    bytes: int | None = None
+    rows: int | None = None
+    unparsable_rows: int | None = None
+    reason: str | None = None
+
+    @property
+    def version(self) -> Version:
+        return self.path, self.sha256
+
+
+def read_events(lakehouse: Lakehouse, scope: Scope | None = None) -> list[LandingEvent]:
+    """The events of the landing days in ``scope``, in their order. One query."""
+    rows = lakehouse.read(TABLE, scope).withColumn("at", F.unix_micros("at")).collect()
+    events = [LandingEvent(**(row.asDict() | {"at": from_micros(row["at"])})) for row in rows]
+    return sorted(events, key=lambda event: event.at)
+
+
+def newest_versions(events: Iterable[LandingEvent]) -> dict[str, LandingEvent]:
+    """Per path the newest event that says which version counts: ``loaded`` or ``withdrawn``."""
+    newest: dict[str, LandingEvent] = {}
+    for event in sorted(events, key=lambda event: event.at):
+        if event.status in _DECISIVE:
+            newest[event.path] = event
+    return newest
+
+
+def live_versions(events: Iterable[LandingEvent]) -> frozenset[Version]:
+    """The versions whose Bronze rows count: at most one per path."""
+    return frozenset(e.version for e in newest_versions(events).values() if e.status == "loaded")
+
+
+def dead_versions(events: Iterable[LandingEvent]) -> frozenset[Version]:
+    """The versions that were loaded once and do not count any more."""
+    events = list(events)
+    loaded = {event.version for event in events if event.status == "loaded"}
+    return frozenset(loaded - live_versions(events))
