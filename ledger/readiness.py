@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.errors import ReadinessError
+from ledger.journal import Journal, Note, read_journal
 from ledger.lakehouse import Lakehouse
-from ledger.state import SUCCESS, newest_attempts, read_state
+from ledger.merge import Scope
+from ledger.state import Logged, PipelineName, newest_attempt, read_attempts, read_state
 from ledger.window import Window
 
-WATERMARK, NEWEST_RUN, ROWS = "watermark", "newest_run", "rows"
+WATERMARK, NEWEST_RUN, WHOLE, ROWS = "watermark", "newest_run", "whole", "rows"
 _SILVER_JOB = "pipeline_silver_materialization"
 
 
@@ -37,22 +39,51 @@ class Condition:
         return ReadinessError(str(self), table=self.table, partition=str(self.day), action=self.action)
 
 
-def silver_conditions(lakehouse: Lakehouse, window: Window) -> list[Condition]:
-    """Silver has reached the window's end, and its newest run of every day succeeded.
+@dataclass(frozen=True)
+class Upstream:
+    """What a control knows of Silver when it begins to read: the run log of its days, and the journal."""
 
-    The watermark alone cannot see a hole, nor a later failure of a day below it.
+    attempts: tuple[Logged, ...]
+    journal: Journal
+
+    @property
+    def read_from(self) -> int:
+        """The position in the journal from which the control reads: whatever Silver notes later makes it due."""
+        return self.journal.newest_seq
+
+
+def read_upstream(lakehouse: Lakehouse, window: Window) -> Upstream:
+    """Asked before anything of Silver is read. Two queries."""
+    days = Scope.of(part.date_kst for part in window.split_by_day())
+    journal = read_journal(lakehouse)
+    return Upstream(tuple(read_attempts(lakehouse, days)), journal)
+
+
+def silver_conditions(
+    lakehouse: Lakehouse, pipeline: PipelineName, window: Window, upstream: Upstream | None = None
+) -> list[Condition]:
+    """Silver has reached the window's end, its newest run of every day succeeded, and none is half way.
+
+    The watermark alone cannot see a hole, nor a later failure of a day below it; neither sees a run at work, or one that
+    was killed between two of its merges, on the day or (for B) an earlier one.
     """
+    upstream = upstream or read_upstream(lakehouse, window)
     days = [part.date_kst for part in window.split_by_day()]
-    newest = newest_attempts(lakehouse, "pipeline_silver", days)
-    return [_watermark(lakehouse, window), *[_newest_run(day, newest.get(day, "no run")) for day in days]]
+    return [
+        _watermark(lakehouse, window),
+        *[_newest_run(day, newest_attempt(upstream.attempts, "pipeline_silver", day)) for day in days],
+        *[_whole(day, upstream.journal.unfinished_for(pipeline, day)) for day in days],
+    ]
 
 
-def check_ready(lakehouse: Lakehouse, window: Window) -> None:
+def check_ready(
+    lakehouse: Lakehouse, pipeline: PipelineName, window: Window, upstream: Upstream | None = None
+) -> None:
     """The refusal of B's and C's own compute: it holds where no gate ran before it.
 
     Raises :class:`ReadinessError` saying what was required and what was found.
     """
-    for condition in silver_conditions(lakehouse, window):
+    for condition in silver_conditions(lakehouse, pipeline, window, upstream):
         if not condition.holds:
             raise condition.error()
 
@@ -71,7 +102,20 @@ def _watermark(lakehouse: Lakehouse, window: Window) -> Condition:
     )
 
 
-def _newest_run(day: date, status: str) -> Condition:
+def _newest_run(day: date, newest: Logged | None) -> Condition:
     return Condition(
-        NEWEST_RUN, f"the newest pipeline_silver run of {day} is a success", status, status == SUCCESS, day
+        NEWEST_RUN,
+        f"the newest pipeline_silver run of {day} is a success",
+        newest.status if newest else "no run",
+        newest is not None and newest.is_success,
+        day,
     )
+
+
+def _whole(day: date, unfinished: list[Note]) -> Condition:
+    required = f"no pipeline_silver run is under way or half merged on {day} or a day that it depends on"
+    if not unfinished:
+        return Condition(WHOLE, required, "as required", True, day)
+    oldest = min(unfinished, key=lambda note: note.window.date_kst)
+    found = f"run {oldest.run_id} of {oldest.window.date_kst} began at {oldest.changed_at:%Y-%m-%dT%H:%M:%SZ}"
+    return Condition(WHOLE, required, f"{found} and is not done", False, oldest.window.date_kst)

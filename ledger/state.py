@@ -1,9 +1,9 @@
-"""Pipeline state, run log and restatement (spec sections 3 and 7)."""
+"""Pipeline state and run log (spec section 3)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
@@ -15,7 +15,6 @@ from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import from_micros, to_micros
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import Scope
-from ledger.silver.internal import DAY_CHANGES
 from ledger.window import Window
 
 PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
@@ -118,36 +117,44 @@ def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
     _update_state(lakehouse, attempt, lambda state: replace(state, last_run_id=attempt.run_id))
 
 
-def newest_attempts(lakehouse: Lakehouse, pipeline: PipelineName, days: list[date]) -> dict[date, str]:
-    """The status of the newest attempt of each day that has one."""
-    log = lakehouse.read(pipeline_run_log.TABLE, Scope.of(days)).where(F.col("pipeline_name") == pipeline)
-    newest = log.groupBy("date_kst").agg(F.max(F.struct("ended_at", "started_at", "status")).alias("newest"))
-    return {row["date_kst"]: row["status"] for row in newest.select("date_kst", "newest.status").collect()}
+@dataclass(frozen=True)
+class Logged:
+    """One attempt as the run log has it. Counts are rows."""
+
+    pipeline_name: PipelineName
+    date_kst: date
+    run_id: str
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    rows_quarantined: int | None = None
+    message: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.status == SUCCESS
 
 
-def days_due_for_restatement(lakehouse: Lakehouse, pipeline: PipelineName = "pipeline_b") -> list[date]:
-    """Controlled KST days, ascending, of which Silver changed the day itself or an earlier one since B ran.
-
-    C depends on its day alone: for it, the days that changed themselves.
-    """
-    log = lakehouse.read(pipeline_run_log.TABLE)
-    controlled = (
-        log.where((F.col("pipeline_name") == pipeline) & (F.col("status") == SUCCESS))
-        .groupBy("date_kst")
-        .agg(F.max("started_at").alias("controlled_at"))
-    )
-    changes = (
-        lakehouse.read(DAY_CHANGES).groupBy("changed_date_kst").agg(F.max("changed_at").alias("changed_at"))
-    )
-    day, changed = F.col("date_kst"), F.col("changed_date_kst")
-    depends = changed == day if pipeline == "pipeline_c" else changed <= day
-    due = controlled.join(changes, depends & (F.col("changed_at") > F.col("controlled_at")))
-    return sorted(row["date_kst"] for row in due.select("date_kst").distinct().collect())
+def read_attempts(lakehouse: Lakehouse, days: Scope) -> list[Logged]:
+    """The attempts of the KST days in the run log, oldest first. One query."""
+    names = ("pipeline_name", "date_kst", "run_id", "status", "rows_quarantined", "message")
+    times = [F.unix_micros(name).alias(name) for name in ("started_at", "ended_at")]
+    rows = lakehouse.read(pipeline_run_log.TABLE, days).select(*names, *times).collect()
+    attempts = [
+        Logged(**(r.asDict() | {name: from_micros(r[name]) for name in ("started_at", "ended_at")}))
+        for r in rows
+    ]
+    return sorted(attempts, key=lambda a: (a.ended_at, a.started_at, a.status))
 
 
-def last_controlled(lakehouse: Lakehouse, day: date) -> str | None:
-    """The status of the newest B attempt of a day, None when there is none."""
-    return newest_attempts(lakehouse, "pipeline_b", [day]).get(day)
+def newest_attempt(attempts: Sequence[Logged], pipeline: PipelineName, day: date) -> Logged | None:
+    """The pipeline's newest attempt of the day."""
+    return next((a for a in reversed(attempts) if (a.pipeline_name, a.date_kst) == (pipeline, day)), None)
+
+
+def newest_success(attempts: Sequence[Logged], pipeline: PipelineName, day: date) -> Logged | None:
+    """The pipeline's newest successful attempt of the day."""
+    return newest_attempt([a for a in attempts if a.is_success], pipeline, day)
 
 
 def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:

@@ -105,24 +105,35 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def state(arguments: argparse.Namespace) -> int:
+    from ledger.due import days_due
     from ledger.gold import pipeline_state
     from ledger.pipelines.restatement import restatements
-    from ledger.state import days_due_for_restatement
     from orchestration.report import render_restatement, render_rows, to_json
     from resources.environments import ledger_of
 
     settings = load_settings()
     with ledger_of(settings).lakehouse(settings) as lakehouse:
         rows = [r.asDict() for r in lakehouse.read(pipeline_state.TABLE).orderBy("pipeline_name").collect()]
-        due = [day.isoformat() for day in days_due_for_restatement(lakehouse)]
+        due = {pipeline: [day.isoformat() for day in days] for pipeline, days in days_due(lakehouse).items()}
         restated = restatements(lakehouse)
     if arguments.json:
-        print(to_json({"pipelines": rows, "due_for_restatement": due, "restatements": restated}))
+        print(
+            to_json(
+                {
+                    "pipelines": rows,
+                    "due": due,
+                    "due_for_restatement": due["pipeline_b"],
+                    "restatements": restated,
+                }
+            )
+        )
     else:
         print(render_rows(pipeline_state.TABLE, rows))
         for found in restated:
             print(render_restatement(found))
-        print(f"due for restatement: {', '.join(due) or 'none'}")
+        print(f"due for Silver: {', '.join(due['pipeline_silver']) or 'none'}")
+        print(f"due for restatement: {', '.join(due['pipeline_b']) or 'none'}")
+        print(f"due for C: {', '.join(due['pipeline_c']) or 'none'}")
     return 0
 
 

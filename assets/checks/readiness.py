@@ -11,7 +11,7 @@ from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.pipelines.attempt import Run, recorded_failure
 from ledger.quality.coverage import rows_conditions
-from ledger.readiness import NEWEST_RUN, ROWS, WATERMARK, Condition, silver_conditions
+from ledger.readiness import NEWEST_RUN, ROWS, WATERMARK, WHOLE, Condition, silver_conditions
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun
@@ -19,6 +19,7 @@ from orchestration.run_config import Pipeline, ResolvedRun
 QUESTIONS = {
     WATERMARK: "The watermark of pipeline_silver covers the day.",
     NEWEST_RUN: "The day's newest Silver run was a success (the watermark alone cannot see a hole).",
+    WHOLE: "No Silver run is under way or was left half merged on the day, or on an earlier one that B reads.",
     ROWS: "Silver has rows of the day where Bronze has rows that belong there.",
 }
 
@@ -41,7 +42,10 @@ class Gate:
         """(condition, check key), in the order in which an operator reads them."""
         whole = asset_key(self.inputs[0])
         return [
-            *[(name, dg.AssetCheckKey(whole, self.check_name(name))) for name in (WATERMARK, NEWEST_RUN)],
+            *[
+                (name, dg.AssetCheckKey(whole, self.check_name(name)))
+                for name in (WATERMARK, NEWEST_RUN, WHOLE)
+            ],
             *[(ROWS, dg.AssetCheckKey(asset_key(t), self.check_name(ROWS))) for t in self.inputs],
         ]
 
@@ -81,7 +85,10 @@ def conditions_of(gate: Gate, run: Run, window: Window, *, stops: bool) -> list[
 
 
 def _answered(gate: Gate, run: Run, window: Window) -> list[Condition]:
-    return [*silver_conditions(run.lakehouse, window), *rows_conditions(run, window, gate.inputs)]
+    return [
+        *silver_conditions(run.lakehouse, gate.pipeline, window),
+        *rows_conditions(run, window, gate.inputs),
+    ]
 
 
 def refuse(gate: Gate, run: Run, window: Window, conditions: Sequence[Condition]) -> None:

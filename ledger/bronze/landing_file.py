@@ -92,3 +92,15 @@ def dead_versions(events: Iterable[LandingEvent]) -> frozenset[Version]:
     events = list(events)
     loaded = {event.version for event in events if event.status == "loaded"}
     return frozenset(loaded - live_versions(events))
+
+
+def newest_changes(lakehouse: Lakehouse, scope: Scope | None = None) -> dict[date, datetime]:
+    """Per landing day the newest event that changed which rows are live. One query."""
+    newest = (
+        lakehouse.read(TABLE, scope)
+        .where(F.col("status").isin(*CHANGES_LIVE_ROWS))
+        .groupBy("landing_date_kst")
+        .agg(F.max(F.unix_micros("at")).alias("at"))
+    )
+    found = {row["landing_date_kst"]: from_micros(row["at"]) for row in newest.collect()}
+    return {day: at for day, at in found.items() if at is not None}

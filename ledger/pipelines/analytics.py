@@ -11,9 +11,9 @@ from ledger.anonymize import salt_relation
 from ledger.gold import fact_payment_anonymized
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
+from ledger.pipelines.control_notes import note_controlled, upstream_of
 from ledger.pipelines.restatement import note_total, restatement_of
 from ledger.quality.mart import mart_verdicts
-from ledger.readiness import check_ready
 from ledger.silver import order_events, order_items, products
 from ledger.state import record_success
 from ledger.window import Window
@@ -27,10 +27,9 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
     """
     with recorded_failure(run, "pipeline_c", window):
         secret = salt()
-        if not run.skip_readiness:
-            check_ready(run.lakehouse, window)
+        upstream = upstream_of(run, "pipeline_c", window)
         outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
-        outcome.restated = restatement_of(run, "pipeline_c", window)
+        outcome.restated = restatement_of(run, "pipeline_c", window, upstream)
         payments = lakehouse.read(order_events.TABLE, Scope.of([day])).where(
             F.col("order_source") == order_events.PAYMENT_ORDERS
         )
@@ -49,6 +48,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
             lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day),
         )
         record_success(lakehouse, attempt_of(run, "pipeline_c", window, outcome))
+        note_controlled(run, "pipeline_c", window, upstream=upstream)
     stored = lakehouse.read(fact_payment_anonymized.TABLE)
     observed(outcome, partial(mart_verdicts, rows, stored.columns, payments))
     return outcome

@@ -106,13 +106,16 @@ def attempt_of(
 
 
 @contextmanager
-def recorded_failure(run: Run, pipeline: PipelineName, window: Window) -> Iterator[None]:
-    """Record a failure of the block in state and run log, then let it pass on."""
+def recorded_failure(
+    run: Run, pipeline: PipelineName, window: Window, outcome: Outcome | None = None
+) -> Iterator[None]:
+    """Record a failure of the block in state and run log, with what ``outcome`` counts by then; it passes on."""
     try:
         yield
     except Exception as error:
         try:
-            record_failure(run.lakehouse, attempt_of(run, pipeline, window, message=first_line(error)))
+            attempt = attempt_of(run, pipeline, window, outcome, message=first_line(error))
+            record_failure(run.lakehouse, attempt)
         except Exception:
             logger.exception("the failure of %s could not be recorded", pipeline)
         raise

@@ -26,6 +26,7 @@ from ledger.instants import from_micros
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
+from ledger.pipelines.control_notes import note_computed, note_controlled, upstream_of
 from ledger.pipelines.day_tag import day_tag
 from ledger.pipelines.restatement import note_changes, restatement_of
 from ledger.quality.controls import drift_profile, recon_verdicts, supply_verdicts, unreconciled_users
@@ -36,7 +37,6 @@ from ledger.quality.history import (
     exceptions,
     supply_against_wallets,
 )
-from ledger.readiness import check_ready
 from ledger.side_by_side import side_by_side
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.silver.internal import LEDGER_DAILY_FLOW
@@ -53,15 +53,16 @@ SUPPLY_OPS_TABLES = (
     ops_ledger_pairing_quality_daily.TABLE,
     admin_tx_search.TABLE,
 )
+RECON, SUPPLY_OPS = "recon", "supply_ops"  # the operations, as the journal names them
 _PAYMENT_MODULES = (ops_payment_failure_daily, ops_payment_refund_daily)
 
 
 def run_recon(run: Run, window: Window) -> Outcome:
     """Hold every wallet's balance change of the KST day against its ledger flow; an exception per drifting user."""
     with recorded_failure(run, "pipeline_b", window):
-        _require_ready(run, window)
+        upstream = upstream_of(run, "pipeline_b", window)
         outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
-        outcome.restated = restatement_of(run, "pipeline_b", window)
+        outcome.restated = restatement_of(run, "pipeline_b", window, upstream)
         snapshots = lakehouse.read(wallet_snapshot.TABLE, _lookback(run, day))
         pairs = lakehouse.stage(recon_daily_snapshot_flow.snapshot_pairs(snapshots, day))
         rule = run.rules["ledger/drift_abs"]
@@ -92,6 +93,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
         )
         by_severity = _merge_exceptions(run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH)
         outcome.facts["drifting_users"] = sum(by_severity.values())
+        note_computed(run, "pipeline_b", RECON, window, upstream)
     entries = lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
     observed(
         outcome,
@@ -103,8 +105,8 @@ def run_recon(run: Run, window: Window) -> Outcome:
 def run_supply_ops(run: Run, window: Window) -> Outcome:
     """Hold issued supply against all wallets at the day's end, and compute the day's operations tables."""
     with recorded_failure(run, "pipeline_b", window):
-        _require_ready(run, window)
-        outcome = Outcome(window, restated=restatement_of(run, "pipeline_b", window))
+        upstream = upstream_of(run, "pipeline_b", window)
+        outcome = Outcome(window, restated=restatement_of(run, "pipeline_b", window, upstream))
         day, lookback = Scope.of([window.date_kst]), _lookback(run, window.date_kst)
         entries = run.lakehouse.read(ledger_entries.TABLE, day)
         payments = run.lakehouse.read(order_events.TABLE, lookback).where(
@@ -118,6 +120,7 @@ def run_supply_ops(run: Run, window: Window) -> Outcome:
                 partial(_pairing, run, outcome, entries),
             ]
         )
+        note_computed(run, "pipeline_b", SUPPLY_OPS, window, upstream)
     return outcome
 
 
@@ -135,12 +138,8 @@ def finalize_success(run: Run, window: Window) -> Outcome:
         outcome.wrote(table, WriteResult(inserted=rows))
     outcome.rows_read = sum(counts[len(written) :])
     record_success(run.lakehouse, attempt_of(run, "pipeline_b", window, outcome))
+    note_controlled(run, "pipeline_b", window, operations=(RECON, SUPPLY_OPS))
     return outcome
-
-
-def _require_ready(run: Run, window: Window) -> None:
-    if not run.skip_readiness:
-        check_ready(run.lakehouse, window)
 
 
 def _lookback(run: Run, day: date) -> Scope:

@@ -7,7 +7,7 @@ notes the same change once. First runs of a day write nothing here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -15,16 +15,16 @@ from pyspark.sql import functions as F
 
 from ledger.bronze import user_wallets_raw
 from ledger.contract import Table
-from ledger.gold import pipeline_run_log
 from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
 from ledger.instants import from_micros
+from ledger.journal import Note
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.money import RATE
 from ledger.pipelines.attempt import Outcome, Restatement, Run
+from ledger.readiness import Upstream
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
-from ledger.silver.internal import DAY_CHANGES
-from ledger.state import SUCCESS, PipelineName
+from ledger.state import PipelineName, newest_success
 from ledger.text import clean
 from ledger.window import Window, lit_date, lit_ts
 
@@ -32,16 +32,15 @@ _NAMED = 20  # batches, runs or days in one cell; more are counted
 _COUNTED = ("decimal", "bigint", "int")
 
 
-def restatement_of(run: Run, pipeline: PipelineName, window: Window) -> Restatement | None:
+def restatement_of(
+    run: Run, pipeline: PipelineName, window: Window, upstream: Upstream
+) -> Restatement | None:
     """None on a day's first run: there is no earlier result then."""
     day = window.date_kst
-    log = run.lakehouse.read(pipeline_run_log.TABLE, Scope.of([day])).where(
-        (F.col("pipeline_name") == pipeline) & (F.col("status") == SUCCESS)
-    )
-    controlled_at = from_micros(log.agg(F.max(F.unix_micros("started_at")).alias("at")).collect()[0]["at"])
-    if controlled_at is None:
+    if newest_success(upstream.attempts, pipeline, day) is None:
         return None
-    return _because(run.lakehouse, pipeline, day, controlled_at)
+    since = upstream.journal.read_from(pipeline, day) or 0
+    return _because(run.lakehouse, pipeline, day, upstream.journal.changes_since(since, pipeline, day))
 
 
 def note_changes(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
@@ -160,31 +159,22 @@ def _changes(changed: DataFrame, figure: str, restated: Restatement, table: Tabl
     )
 
 
-def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, since: datetime) -> Restatement:
-    """What changed since the day was controlled. B depends on earlier days too, C on the day alone."""
-    changed = F.col("changed_date_kst")
-    depends = changed == lit_date(day) if pipeline == "pipeline_c" else changed <= lit_date(day)
-    changes = (
-        lakehouse.read(DAY_CHANGES)
-        .where(depends & (F.col("changed_at") > lit_ts(since)))
-        .select("run_id", "source_table", "changed_date_kst")
-        .distinct()
-        .collect()
-    )
+def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, changes: Sequence[Note]) -> Restatement:
+    """What Silver changed since the day was controlled, of what the control reads."""
     if not changes:
         return Restatement(pipeline, day)
     batches: set[str] = set()
     for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
-        of_table = [row for row in changes if row["source_table"] == table.full_name]
+        of_table = [note for note in changes if note.source_table == table.full_name]
         if of_table:
-            runs, days = ({row[n] for row in of_table} for n in ("run_id", "changed_date_kst"))
+            runs, days = {note.run_id for note in of_table}, {note.changed_date_kst for note in of_table}
             batches |= _batches(lakehouse, table, runs, days)
     return Restatement(
         pipeline,
         day,
-        caused_by_runs=_listed(row["run_id"] for row in changes),
+        caused_by_runs=_listed(note.run_id for note in changes),
         caused_by_batches=_listed(batches) if batches else None,
-        changed_days=_listed(str(row["changed_date_kst"]) for row in changes),
+        changed_days=_listed(str(note.changed_date_kst) for note in changes),
     )
 
 

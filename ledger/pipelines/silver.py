@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from fractions import Fraction
 from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
 from ledger.errors import QualityGateError
-from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
+from ledger.journal import Journal
 from ledger.merge import Scope
 from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
+from ledger.pipelines.silver_changes import begin, finish, landing_seen, refresh_daily_flow
 from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
 from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
-from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
 from ledger.silver.source_order import ORDER_COLUMNS, is_later
-from ledger.state import PipelineName, days_due_for_restatement, record_success
+from ledger.state import PipelineName, record_success
 from ledger.window import Window
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,10 @@ def run_silver(run: Run, window: Window) -> Outcome:
 
     Raises :class:`QualityGateError` when too many wallet or ledger rows are bad; the bad records stay saved.
     """
-    with recorded_failure(run, "pipeline_silver", window):
-        outcome = Outcome(window, ingested=load_landing(run, window))
+    outcome = Outcome(window)
+    with recorded_failure(run, "pipeline_silver", window, outcome):
+        outcome.ingested = load_landing(run, window)
+        landing_at = landing_seen(run, window)
         evaluated = evaluate_all(run, window)
         outcome.rows_read = sum(e.rows_read for e in evaluated)
         _save_bad_records(run, window, evaluated, outcome)
@@ -43,12 +46,9 @@ def run_silver(run: Run, window: Window) -> Outcome:
         for item in evaluated:
             if item.table in GUARDED:
                 _hold_gate(item, run.rules, outcome)
-        _merge_all(run, window, evaluated, outcome)
+        journal = _merge_all(run, window, evaluated, outcome, landing_at)
         record_success(run.lakehouse, attempt_of(run, "pipeline_silver", window, outcome))
-    due = {
-        pipeline: [day.isoformat() for day in days_due_for_restatement(run.lakehouse, pipeline)]
-        for pipeline in CONTROLS
-    }
+    due = {pipeline: [day.isoformat() for day in journal.due(pipeline)] for pipeline in CONTROLS}
     outcome.facts["due_for_restatement"] = json.dumps(due)
     observed(outcome, partial(account_verdicts, run, window, evaluated))
     return outcome
@@ -104,14 +104,17 @@ def _hold_gate(item: Evaluated, rules: RuleBook, outcome: Outcome) -> None:
         raise error
 
 
-def _merge_all(run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome) -> None:
-    """Plan all five merges, note the days that will change, then commit them."""
+def _merge_all(
+    run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome, landing_at: datetime | None
+) -> Journal:
+    """Plan all five merges, note the days that will change, commit them, note that they are done."""
     plans = side_by_side([partial(_plan, run, window, item) for item in evaluated])
-    _note_changed_days(run, plans)
+    changes = begin(run, window, plans)
     merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
     for plan, result in zip(plans, side_by_side(merges), strict=True):
         outcome.wrote(plan.table, result)
-    refresh_daily_flow(run)
+    refresh_daily_flow(run, changes.stale_flow_days)
+    return finish(run, changes, landing_at=landing_at)
 
 
 BUSINESS = {
@@ -142,54 +145,3 @@ def _plan(run: Run, window: Window, item: Evaluated) -> MergePlan:
         touch=() if table is wallet_snapshot.TABLE else ORDER_COLUMNS,
         update_when=is_later((*ORDER_COLUMNS, *BUSINESS[table])) if is_latest_wins else "true",
     )
-
-
-def _note_changed_days(run: Run, plans: Sequence[MergePlan]) -> None:
-    """Write ahead which days change: what was controlled before is then known to be due for restatement."""
-    now = run.clock()
-    rows = [
-        {
-            "changed_date_kst": day,
-            "source_table": plan.table.full_name,
-            "rows_changed": count,
-            "run_id": run.run_id,
-            "changed_at": now,
-        }
-        for plan in plans
-        for day, count in sorted(plan.partitions.items())
-    ]
-    run.lakehouse.append(DAY_CHANGES, run.lakehouse.rows(DAY_CHANGES, rows), expected=len(rows))
-
-
-def refresh_daily_flow(run: Run) -> None:
-    """Recompute the issued flow of every day that changed since its flow was last computed (also after a crash)."""
-    lakehouse = run.lakehouse
-    changed = (
-        lakehouse.read(DAY_CHANGES)
-        .where(F.col("source_table") == ledger_entries.TABLE.full_name)
-        .groupBy(F.col("changed_date_kst").alias("event_date_kst"))
-        .agg(F.max("changed_at").alias("changed_at"))
-    )
-    flows = lakehouse.read(LEDGER_DAILY_FLOW).select("event_date_kst", "refreshed_at")
-    stale = changed.join(flows, ["event_date_kst"], "left").where(
-        "refreshed_at IS NULL OR refreshed_at <= changed_at"
-    )
-    days = [row["event_date_kst"] for row in stale.select("event_date_kst").collect()]
-    if not days:
-        return
-    entries = lakehouse.read(ledger_entries.TABLE, Scope.of(days))
-    now = run.clock()
-    wanted = lakehouse.spark.createDataFrame([(d.isoformat(),) for d in days], "day string")
-    flow = wanted.select(F.col("day").cast("date").alias("event_date_kst")).join(
-        issued_flow_per_day(entries), ["event_date_kst"], "left"
-    )
-    rows = LEDGER_DAILY_FLOW.conform(
-        flow.select(
-            "event_date_kst",
-            F.coalesce("issued_flow", F.lit(0)).alias("issued_flow"),
-            F.coalesce("entry_cnt", F.lit(0)).alias("entry_cnt"),
-            F.lit(run.run_id).alias("run_id"),
-            F.lit(now.isoformat()).alias("refreshed_at"),
-        )
-    )
-    lakehouse.merge(LEDGER_DAILY_FLOW, lakehouse.stage(rows), scope=Scope())

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from pyspark.sql import functions as F
 
+from ledger.due import days_due
 from ledger.gold import dim_rule_scd2, pipeline_state
 from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.quality.verdict import Verdict, verdict
-from ledger.state import PipelineName, days_due_for_restatement
+from ledger.state import PipelineName
 from ledger.window import KST
 
 RECENT, DUE = "recent_success", "days_due_for_restatement"
 ONE_CURRENT, UNIQUE_IDS = "one_current_per_metric", "unique_ids"
 _GRACE = timedelta(minutes=30)
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,23 @@ def state_verdicts(lakehouse: Lakehouse, now: datetime) -> list[Verdict]:
 
 
 def restatement_verdict(lakehouse: Lakehouse) -> Verdict:
-    """Controlled days that Silver changed since: their verdicts stand on old data until B runs again."""
-    due = days_due_for_restatement(lakehouse)
-    days = ", ".join(map(str, due[:10])) + (", ..." if len(due) > 10 else "")
+    """Days whose live rows or whose Silver rows changed since: their verdicts stand on old data until they run again."""
+    due = {pipeline: days for pipeline, days in days_due(lakehouse).items() if days}
+    listed = "; ".join(f"{pipeline}: {_listed(days)}" for pipeline, days in due.items())
+    days = {day for each in due.values() for day in each}
     return verdict(
         pipeline_state.TABLE.full_name,
         DUE,
-        f"{len(due)} days are due for restatement{': ' + days if due else ''}",
+        f"{len(days)} days have to run again{': ' + listed if due else ''}",
         passed=not due,
-        value=len(due),
+        value=len(days),
         threshold="> 0 warns",
         is_error=False,
     )
+
+
+def _listed(days: Sequence[date]) -> str:
+    return ", ".join(map(str, days[:_NAMED])) + (", ..." if len(days) > _NAMED else "")
 
 
 def rule_verdicts(lakehouse: Lakehouse) -> list[Verdict]:

@@ -1,21 +1,29 @@
-"""Two internal tables that keep B's cost flat and its results due for restatement known (spec sections 2 and 7)."""
+"""Two internal tables: the order of what Silver changes and controls read, and B's flat cost (spec sections 2 and 7)."""
 
 from __future__ import annotations
 
-from ledger.contract import Table, req
+from ledger.contract import Table, opt, req
 from ledger.money import MONEY
 
 DAY_CHANGES = Table(
     schema="silver",
     name="day_changes",
-    description="Which KST days a Silver run changed, written ahead of the merges that change them.",
-    grain="one Silver table and changed day of one run",
+    description="Which KST days Silver changes, written ahead of its merges and after them, and from which of these"
+    " notes on each control has read: one order for all, which no clock decides.",
+    grain="one day and Silver table (or operation of a control) of one note",
     columns=(
-        req("changed_date_kst", "date", "KST day whose rows change"),
-        req("source_table", "string", "Silver table"),
-        req("rows_changed", "bigint", "rows inserted or updated"),
-        req("run_id", "string", "run that changes them"),
-        req("changed_at", "timestamp", "UTC instant of the run's clock, before the merge"),
+        req("seq", "bigint", "position of the note: each is given once, in the order of the notes"),
+        req("phase", "string", "under_way, done (Silver); computed, controlled (B and C)"),
+        req("pipeline_name", "string", "pipeline_silver, pipeline_b or pipeline_c"),
+        req("changed_date_kst", "date", "KST day whose rows change, or that was controlled"),
+        opt("source_table", "string", "Silver table that changes, or the operation that has computed"),
+        req("rows_changed", "bigint", "rows inserted, updated or removed; 0 where none of the day changes"),
+        req("run_id", "string", "run that writes the note"),
+        req("window_start_ts", "timestamp", "UTC start of the run's window"),
+        req("window_end_ts", "timestamp", "UTC end of the run's window, exclusive"),
+        opt("read_from", "bigint", "newest note that had been written when the control began to read"),
+        opt("landing_at", "timestamp", "newest event of the landing day that Silver has taken into account"),
+        req("changed_at", "timestamp", "UTC instant of the run's clock, for people"),
     ),
     write="append",
     internal=True,
@@ -30,7 +38,7 @@ LEDGER_DAILY_FLOW = Table(
         req("issued_flow", MONEY, "MINT and CHARGE less BURN and WITHDRAW of the day, KRW"),
         req("entry_cnt", "bigint", "entries of the day"),
         req("run_id", "string", "run that refreshed the row"),
-        req("refreshed_at", "timestamp", "UTC instant of the run's clock, after the merge"),
+        req("refreshed_at", "timestamp", "UTC instant of the run's clock, for people"),
     ),
     write="merge",
     key=("event_date_kst",),

@@ -19,7 +19,6 @@ from ledger.state import (
     Attempt,
     PipelineName,
     PipelineState,
-    days_due_for_restatement,
     read_state,
     record_failure,
     record_success,
@@ -165,7 +164,7 @@ class TestReadiness:
     def refused(self, lake: Lakehouse, days: int = 1) -> str:
         window = Window(Window.of_day(DAY).start, Window.of_day(DAY + timedelta(days=days - 1)).end)
         with pytest.raises(ReadinessError) as caught:
-            check_ready(lake, window)
+            check_ready(lake, "pipeline_b", window)
         return str(caught.value)
 
     def test_never_succeeded(self, lake: Lakehouse) -> None:
@@ -194,58 +193,15 @@ class TestReadiness:
         record_failure(lake, attempt("pipeline_silver", DAY, NOON + HOUR))
         assert "2026-02-10 is a success; found: failure" in self.refused(lake)
         record_success(lake, attempt("pipeline_silver", DAY, NOON + 2 * HOUR))
-        check_ready(lake, Window.of_day(DAY))
+        check_ready(lake, "pipeline_b", Window.of_day(DAY))
 
     def test_every_day_of_a_window_counts(self, lake: Lakehouse) -> None:
         """INV-12"""
         for offset in (0, 2):
             record_success(lake, attempt("pipeline_silver", DAY + timedelta(days=offset)))
         assert "run of 2026-02-11 is a success; found: no run" in self.refused(lake, days=3)
-        check_ready(lake, Window.of_day(DAY))
-        check_ready(lake, Window.of_day(DAY + timedelta(days=2)))
-
-
-class TestRestatement:
-    """A controlled day is due again once Silver has changed it or an earlier one."""
-
-    def changed(self, lake: Lakehouse, day: date, at: datetime) -> None:
-        row = {
-            "changed_date_kst": day,
-            "source_table": "silver.ledger_entries",
-            "rows_changed": 1,
-            "run_id": "r",
-            "changed_at": at,
-        }
-        lake.append(DAY_CHANGES, lake.rows(DAY_CHANGES, [row]), expected=1)
-
-    def test_listed_until_b_has_run_again(self, lake: Lakehouse) -> None:
-        """INV-22"""
-        assert days_due_for_restatement(lake) == []
-        first, second, third = (DAY + timedelta(days=n) for n in range(3))
-        for day in (first, second, third):
-            self.changed(lake, day, NOON - HOUR)
-            record_success(lake, attempt("pipeline_b", day, NOON))
-        assert days_due_for_restatement(lake) == []
-        self.changed(lake, second, NOON + HOUR)
-        assert days_due_for_restatement(lake) == [second, third]
-        record_success(lake, attempt("pipeline_b", third, NOON + 2 * HOUR))
-        assert days_due_for_restatement(lake) == [second]
-        record_failure(lake, attempt("pipeline_b", second, NOON + 3 * HOUR))
-        assert days_due_for_restatement(lake) == [second], "a failed B has not restated the day"
-        record_success(lake, attempt("pipeline_b", second, NOON + 3 * HOUR))
-        assert days_due_for_restatement(lake) == []
-
-    def test_a_day_that_b_never_controlled_is_not_due(self, lake: Lakehouse) -> None:
-        """INV-22: it is not restated, it is controlled for the first time."""
-        self.changed(lake, DAY, NOON)
-        record_failure(lake, attempt("pipeline_b", DAY, NOON - HOUR))
-        assert days_due_for_restatement(lake) == []
-
-    def test_a_change_while_b_ran_counts(self, lake: Lakehouse) -> None:
-        """INV-22: B may have read before the change; the day is due when in doubt."""
-        record_success(lake, attempt("pipeline_b", DAY, NOON))
-        self.changed(lake, DAY, NOON + timedelta(seconds=30))
-        assert days_due_for_restatement(lake) == [DAY]
+        check_ready(lake, "pipeline_b", Window.of_day(DAY))
+        check_ready(lake, "pipeline_b", Window.of_day(DAY + timedelta(days=2)))
 
 
 @pytest.mark.parametrize("instant", [NOON, datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), None])

@@ -1,0 +1,33 @@
+"""Which KST days have to run again, and what: the landing changed, or Silver changed what a control has read (spec 2 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from ledger.bronze.landing_file import newest_changes
+from ledger.journal import Journal, read_journal
+from ledger.lakehouse import Lakehouse
+from ledger.state import PipelineName
+
+RUN_AGAIN: tuple[PipelineName, ...] = ("pipeline_silver", "pipeline_b", "pipeline_c")
+
+
+def days_due(lakehouse: Lakehouse) -> dict[PipelineName, list[date]]:
+    """The days that are due, ascending, per pipeline, in the order in which these have to run. Two queries."""
+    journal = read_journal(lakehouse)
+    return {
+        "pipeline_silver": silver_due(journal, newest_changes(lakehouse)),
+        "pipeline_b": journal.due("pipeline_b"),
+        "pipeline_c": journal.due("pipeline_c"),
+    }
+
+
+def silver_due(journal: Journal, changes: Mapping[date, datetime]) -> list[date]:
+    """Days whose live rows changed after Silver did the whole day; ``changes``: the newest change per landing day."""
+    due = []
+    for day, changed_at in sorted(changes.items()):
+        done = journal.silver_of(day)
+        if done is not None and (done.landing_at is None or done.landing_at < changed_at):
+            due.append(day)
+    return due

@@ -1,0 +1,171 @@
+"""The journal of changes: what Silver changes and what controls have read, in one order (spec sections 2 and 7).
+
+Silver notes the days that change ahead of its merges (``under_way``) and after them (``done``). A control remembers the
+newest note when it begins to read, and notes it when it has succeeded (``controlled``). So whatever moments they overlap
+at, a control either is refused, because a Silver run is not done, or finds a newer note on its day, and is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+
+from pyspark.sql import functions as F
+
+from ledger.errors import CommitConflictError
+from ledger.instants import from_micros
+from ledger.lakehouse import Lakehouse
+from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.silver.internal import DAY_CHANGES
+from ledger.state import PipelineName
+from ledger.window import Window
+
+Phase = Literal["under_way", "done", "computed", "controlled"]
+_TIMES = ("window_start_ts", "window_end_ts", "landing_at", "changed_at")
+_MAX_TRIES = 20
+# What a control reads of Silver; B reads its day and every earlier one, C its day alone.
+_INPUTS = {
+    "pipeline_b": frozenset(m.TABLE.full_name for m in (ledger_entries, wallet_snapshot, order_events)),
+    "pipeline_c": frozenset(m.TABLE.full_name for m in (order_events, order_items, products)),
+}
+_READS_HISTORY = ("pipeline_b",)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One row of the journal. ``seq`` 0: not placed yet."""
+
+    phase: Phase
+    pipeline_name: PipelineName
+    changed_date_kst: date
+    run_id: str
+    window: Window
+    changed_at: datetime
+    source_table: str | None = None
+    rows_changed: int = 0
+    read_from: int | None = None
+    landing_at: datetime | None = None
+    seq: int = 0
+
+    @property
+    def is_change(self) -> bool:
+        return self.pipeline_name == "pipeline_silver" and self.rows_changed > 0
+
+
+@dataclass(frozen=True)
+class Journal:
+    """All notes, ascending."""
+
+    notes: tuple[Note, ...]
+
+    @property
+    def newest_seq(self) -> int:
+        return self.notes[-1].seq if self.notes else 0
+
+    def unfinished(self) -> list[Note]:
+        """Notes of Silver runs that are under way, or were left half merged: no later run has done their window."""
+        silver = [note for note in self.notes if note.pipeline_name == "pipeline_silver"]
+        done = [note for note in silver if note.phase == "done"]
+        return [
+            note
+            for note in silver
+            if note.phase == "under_way"
+            and not any(d.seq > note.seq and _covers(d.window, note.window) for d in done)
+        ]
+
+    def unfinished_for(self, pipeline: PipelineName, day: date) -> list[Note]:
+        """Of these, the ones that change something that the control reads."""
+        return [note for note in self.unfinished() if _concerns(note, pipeline, day)]
+
+    def changes_since(self, seq: int, pipeline: PipelineName, day: date) -> list[Note]:
+        """What Silver has changed, after a position, of what the control of the day reads."""
+        return [n for n in self.notes if n.seq > seq and n.is_change and _concerns(n, pipeline, day)]
+
+    def read_from(self, pipeline: PipelineName, day: date) -> int | None:
+        """The position that the day's newest successful control has read from; None for a day without one."""
+        return next((n.read_from for n in reversed(self._of(pipeline, day, "controlled"))), None)
+
+    def computed_from(self, pipeline: PipelineName, day: date, operations: Iterable[str]) -> int:
+        """The position that the results of all operations stand on: the earliest of their newest."""
+        newest = {n.source_table: n.read_from or 0 for n in self._of(pipeline, day, "computed")}
+        return min(newest.get(operation, 0) for operation in operations)
+
+    def due(self, pipeline: PipelineName) -> list[date]:
+        """Controlled days, ascending, of which Silver has changed something since their control read it."""
+        read_from = {
+            n.changed_date_kst: n.read_from or 0
+            for n in self.notes
+            if (n.pipeline_name, n.phase) == (pipeline, "controlled")
+        }
+        changed = {n.changed_date_kst: n.seq for n in self.notes if n.is_change and _is_read(n, pipeline)}
+        due, newest = [], 0
+        for day in sorted({*read_from, *changed}):
+            newest = max(newest if pipeline in _READS_HISTORY else 0, changed.get(day, 0))
+            if newest > read_from.get(day, newest):
+                due.append(day)
+        return due
+
+    def silver_of(self, day: date) -> Note | None:
+        """The newest ``done`` of a Silver run over the whole KST day."""
+        whole = Window.of_day(day)
+        return next((n for n in reversed(self.notes) if n.phase == "done" and n.window == whole), None)
+
+    def _of(self, pipeline: PipelineName, day: date, phase: Phase) -> list[Note]:
+        wanted = (pipeline, day, phase)
+        return [n for n in self.notes if (n.pipeline_name, n.changed_date_kst, n.phase) == wanted]
+
+
+def _covers(outer: Window, inner: Window) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _concerns(note: Note, pipeline: PipelineName, day: date) -> bool:
+    changed = note.changed_date_kst
+    return _is_read(note, pipeline) and (changed <= day if pipeline in _READS_HISTORY else changed == day)
+
+
+def _is_read(note: Note, pipeline: PipelineName) -> bool:
+    return note.source_table in _INPUTS[pipeline]
+
+
+def read_journal(lakehouse: Lakehouse) -> Journal:
+    """The journal as it stands. One query."""
+    columns = [F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in DAY_CHANGES.column_names]
+    notes = []
+    for row in lakehouse.read(DAY_CHANGES).select(*columns).collect():
+        values = row.asDict() | {name: from_micros(row[name]) for name in _TIMES}
+        window = Window(values.pop("window_start_ts"), values.pop("window_end_ts"))
+        notes.append(Note(window=window, **values))
+    return Journal(tuple(sorted(notes, key=lambda n: (n.seq, n.changed_date_kst, n.source_table or ""))))
+
+
+def append_notes(
+    lakehouse: Lakehouse,
+    journal: Journal,
+    notes: Sequence[Note],
+    *,
+    unless: Callable[[Journal], None] = lambda journal: None,
+) -> Journal:
+    """The journal with the notes at its end, in one commit; ``journal`` is what the caller has read.
+
+    Notes that others wrote meanwhile come first; ``unless`` may raise on seeing them. Raises
+    :class:`CommitConflictError` when others keep writing.
+    """
+    for _ in range(_MAX_TRIES):
+        placed = [replace(note, seq=journal.newest_seq + 1) for note in notes]
+        rows = lakehouse.rows(DAY_CHANGES, [_record(note) for note in placed])
+        if lakehouse.append_after(
+            DAY_CHANGES, rows, order="seq", newest=str(journal.newest_seq), expected=len(placed)
+        ):
+            return Journal((*journal.notes, *placed))
+        journal = read_journal(lakehouse)
+        unless(journal)
+    raise CommitConflictError("others kept writing notes", table=DAY_CHANGES.full_name)
+
+
+def _record(note: Note) -> dict[str, object]:
+    values = asdict(note)
+    del values["window"]
+    return values | {"window_start_ts": note.window.start, "window_end_ts": note.window.end}

@@ -1,0 +1,141 @@
+"""What Silver notes around its merges, so that no control can miss a change (spec sections 2 and 7).
+
+``begin`` writes ahead which days change; ``finish`` says that they have. A run that dies in between leaves its days
+unfinished: B and C refuse them until Silver has done the window again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from pyspark.sql import functions as F
+
+from ledger.bronze.landing_file import CHANGES_LIVE_ROWS, read_events
+from ledger.errors import CommitConflictError
+from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
+from ledger.journal import Journal, Note, append_notes, read_journal
+from ledger.merge import Scope
+from ledger.merge_plan import MergePlan
+from ledger.pipelines.attempt import Run
+from ledger.silver import ledger_entries
+from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
+from ledger.window import Window
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run is about to change: its notes, the journal that ends with them, and days whose flow may be stale."""
+
+    window: Window
+    notes: tuple[Note, ...]
+    journal: Journal
+    stale_flow_days: tuple[date, ...]
+
+
+def landing_seen(run: Run, window: Window) -> datetime | None:
+    """The newest change of live rows in the window's landing day: what the run does not see makes the day due again.
+
+    None for a window that is no whole KST day, for a day without files, and where another system fills Bronze.
+    """
+    if run.ingest == "external" or not window.is_kst_day:
+        return None
+    events = read_events(run.lakehouse, Scope.of([window.date_kst]))
+    return max((event.at for event in events if event.status in CHANGES_LIVE_ROWS), default=None)
+
+
+def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
+    """Note every day that the plans change, ahead of the merges; nothing to change makes no note."""
+    journal = read_journal(run.lakehouse)
+    left_behind = [note for note in journal.unfinished() if window.start <= note.window.start < window.end]
+    now = run.clock()
+    notes = [
+        Note(
+            phase="under_way",
+            pipeline_name="pipeline_silver",
+            changed_date_kst=day,
+            run_id=run.run_id,
+            window=window,
+            changed_at=now,
+            source_table=plan.table.full_name,
+            rows_changed=rows,
+        )
+        for plan in plans
+        for day, rows in sorted(_days_of(plan, window).items())
+    ]
+    if notes:
+        journal = append_notes(run.lakehouse, journal, notes)
+    stale = {
+        n.changed_date_kst for n in (*left_behind, *notes) if n.source_table == ledger_entries.TABLE.full_name
+    }
+    return Changes(window, tuple(notes), journal, tuple(sorted(stale)))
+
+
+def finish(run: Run, changes: Changes, *, landing_at: datetime | None) -> Journal:
+    """Note that the changes are made, and what of the landing they rest on.
+
+    Where another Silver run wrote notes meanwhile (an orphan that woke up), nobody can say in which order the rows
+    came: the days are noted as under way again. Raises :class:`CommitConflictError` then; the retry does them again.
+    """
+    none = Note(
+        "done",
+        "pipeline_silver",
+        changes.window.date_kst,
+        run.run_id,
+        changes.window,
+        run.clock(),
+        rows_changed=0,
+    )
+    done = [
+        replace(note, phase="done", changed_at=run.clock(), landing_at=landing_at)
+        for note in changes.notes or (none,)
+    ]
+
+    def refuse_beside_another_run(journal: Journal) -> None:
+        others = [
+            note
+            for note in journal.notes
+            if note.seq > changes.journal.newest_seq and note.pipeline_name == "pipeline_silver"
+        ]
+        if others and changes.notes:
+            append_notes(run.lakehouse, journal, changes.notes)
+            raise CommitConflictError(
+                f"run {others[0].run_id} of pipeline_silver was at work at the same time",
+                table=DAY_CHANGES.full_name,
+                partition=str(changes.window.date_kst),
+                action="run Silver for the day again",
+            )
+
+    return append_notes(run.lakehouse, changes.journal, done, unless=refuse_beside_another_run)
+
+
+def _days_of(plan: MergePlan, window: Window) -> dict[date, int]:
+    """Rows that change per day; of a table without days all of them, on the window's day."""
+    if plan.table.partition_by:
+        return plan.partitions
+    rows = plan.inserted + plan.updated + plan.deleted
+    return {window.date_kst: rows} if rows else {}
+
+
+def refresh_daily_flow(run: Run, days: Iterable[date]) -> None:
+    """Recompute the issued flow of the days, after their entries were merged."""
+    days = sorted(days)
+    if not days:
+        return
+    lakehouse = run.lakehouse
+    entries = lakehouse.read(ledger_entries.TABLE, Scope.of(days))
+    wanted = lakehouse.spark.createDataFrame([(day.isoformat(),) for day in days], "day string")
+    flow = wanted.select(F.col("day").cast("date").alias("event_date_kst")).join(
+        issued_flow_per_day(entries), ["event_date_kst"], "left"
+    )
+    rows = LEDGER_DAILY_FLOW.conform(
+        flow.select(
+            "event_date_kst",
+            F.coalesce("issued_flow", F.lit(0)).alias("issued_flow"),
+            F.coalesce("entry_cnt", F.lit(0)).alias("entry_cnt"),
+            F.lit(run.run_id).alias("run_id"),
+            F.lit(run.clock().isoformat()).alias("refreshed_at"),
+        )
+    )
+    lakehouse.merge(LEDGER_DAILY_FLOW, lakehouse.stage(rows), scope=Scope())
