@@ -21,6 +21,15 @@ DAY_1, DAY_2, DAY_3 = (date(2026, 2, day) for day in (10, 11, 12))
 ENTRIES_A_DAY = 150
 
 # When something happened, not what: two runs on the same input differ in these columns alone.
+# What is a record of attempts rather than a result: grows with every run.
+ATTEMPT_TABLES = (
+    "gold.pipeline_state",
+    "gold.pipeline_run_log",
+    "silver.day_changes",
+    "gold.restatement_log",
+    "silver.bad_records",
+)
+
 CLOCKS = frozenset(
     {
         "detected_at",
@@ -33,6 +42,8 @@ CLOCKS = frozenset(
         "refreshed_at",
         "restated_at",
         "changed_at",
+        "landing_at",
+        "at",
     }
 )
 

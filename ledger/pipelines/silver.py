@@ -16,7 +16,7 @@ from ledger.journal import Journal
 from ledger.merge import Scope
 from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
-from ledger.pipelines.silver_changes import begin, finish, landing_seen, refresh_daily_flow
+from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
 from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
 from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
@@ -110,11 +110,15 @@ def _merge_all(
     """Plan all five merges, note the days that will change, commit them, note that they are done."""
     plans = side_by_side([partial(_plan, run, window, item) for item in evaluated])
     changes = begin(run, window, plans)
-    merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
-    for plan, result in zip(plans, side_by_side(merges), strict=True):
-        outcome.wrote(plan.table, result)
-    refresh_daily_flow(run, changes.stale_flow_days)
-    return finish(run, changes, landing_at=landing_at)
+    try:
+        merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
+        for plan, result in zip(plans, side_by_side(merges), strict=True):
+            outcome.wrote(plan.table, result)
+        refresh_daily_flow(run, changes.stale_flow_days)
+        return finish(run, changes, landing_at=landing_at)
+    except Exception:
+        give_up(run, changes)
+        raise
 
 
 BUSINESS = {

@@ -75,39 +75,43 @@ def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
 def finish(run: Run, changes: Changes, *, landing_at: datetime | None) -> Journal:
     """Note that the changes are made, and what of the landing they rest on.
 
-    Where another Silver run wrote notes meanwhile (an orphan that woke up), nobody can say in which order the rows
-    came: the days are noted as under way again. Raises :class:`CommitConflictError` then; the retry does them again.
+    Raises :class:`CommitConflictError` where another Silver run wrote notes meanwhile (see :func:`give_up`); the retry
+    does the changes again.
     """
-    none = Note(
-        "done",
-        "pipeline_silver",
-        changes.window.date_kst,
-        run.run_id,
-        changes.window,
-        run.clock(),
-        rows_changed=0,
-    )
+    window, now = changes.window, run.clock()
+    none = Note("done", "pipeline_silver", window.date_kst, run.run_id, window, now, rows_changed=0)
     done = [
-        replace(note, phase="done", changed_at=run.clock(), landing_at=landing_at)
+        replace(note, phase="done", changed_at=now, landing_at=landing_at)
         for note in changes.notes or (none,)
     ]
 
     def refuse_beside_another_run(journal: Journal) -> None:
-        others = [
-            note
-            for note in journal.notes
-            if note.seq > changes.journal.newest_seq and note.pipeline_name == "pipeline_silver"
-        ]
-        if others and changes.notes:
-            append_notes(run.lakehouse, journal, changes.notes)
+        other = _other_run(changes, journal)
+        if other and changes.notes:
             raise CommitConflictError(
-                f"run {others[0].run_id} of pipeline_silver was at work at the same time",
+                f"run {other.run_id} of pipeline_silver was at work at the same time",
                 table=DAY_CHANGES.full_name,
-                partition=str(changes.window.date_kst),
+                partition=str(window.date_kst),
                 action="run Silver for the day again",
             )
 
     return append_notes(run.lakehouse, changes.journal, done, unless=refuse_beside_another_run)
+
+
+def give_up(run: Run, changes: Changes) -> None:
+    """After a failure between ``begin`` and ``finish``: the days must not count as done.
+
+    They do not, unless another Silver run of the window has written notes meanwhile (its orphan is this one, that woke
+    up): nobody can say in which order the rows came then, so the days are noted as under way once more.
+    """
+    journal = read_journal(run.lakehouse)
+    if changes.notes and _other_run(changes, journal):
+        append_notes(run.lakehouse, journal, changes.notes)
+
+
+def _other_run(changes: Changes, journal: Journal) -> Note | None:
+    later = (note for note in journal.notes if note.seq > changes.journal.newest_seq)
+    return next((note for note in later if note.pipeline_name == "pipeline_silver"), None)
 
 
 def _days_of(plan: MergePlan, window: Window) -> dict[date, int]:
