@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.checks.verdicts import money_asset
 from configs.settings import load_settings
 from orchestration.jobs import all_assets, all_checks, all_jobs
 from orchestration.schedules import all_schedules
@@ -12,7 +13,7 @@ from resources.environments import resources
 
 _SETTINGS = load_settings()
 defs = dg.Definitions(
-    assets=all_assets(_SETTINGS),
+    assets=[*all_assets(_SETTINGS), money_asset()],
     asset_checks=all_checks(_SETTINGS),
     jobs=all_jobs(),
     schedules=all_schedules(_SETTINGS),

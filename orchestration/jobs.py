@@ -15,6 +15,7 @@ from assets.checks.bronze import bronze_quality, bronze_quality_keys
 from assets.checks.gates import gate_checks, gate_keys
 from assets.checks.health import health_check_keys, ledger_health, rule_check_keys
 from assets.checks.quality import own_keys
+from assets.checks.verdicts import VERDICTS, verdict_checks
 from assets.finalize import finalize_jobs
 from assets.limits import run_tags
 from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_cleanup
@@ -43,7 +44,7 @@ _DESCRIPTIONS = {
     "pipeline_c_analytics": "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
     " for it first. Runbook section 6.4.",
     "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
-    HEALTH_JOB: "Is the state recent, is a day due for restatement, are the rules sound? Runbook section 4.",
+    HEALTH_JOB: "Is every day done, does the money add up, does a day have to run again, are the rules sound? Runbook section 4.",
 }
 # The operations of each job: all of a job's operations take the same parameters. A job and an operation
 # cannot share a name.
@@ -66,7 +67,7 @@ JOB_OPS = {
 
 
 def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Every asset of the graph."""
+    """Every asset that is computed or observed."""
     return [
         *bronze.bronze_assets(settings),
         guardrail.guardrail_assets(settings),
@@ -79,7 +80,7 @@ def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def all_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Every asset check with an operation of its own; the others are part of the operation that has their numbers."""
-    return [*gate_checks(settings), bronze_quality(settings), ledger_health()]
+    return [*gate_checks(settings), bronze_quality(settings), ledger_health(), verdict_checks(settings)]
 
 
 def all_jobs() -> list[Any]:
@@ -95,16 +96,18 @@ def jobs_named(*names: str) -> list[Any]:
 
 @cache
 def _jobs() -> tuple[Any, ...]:
+    # Where every operation with an engine is a submitted run, the hourly health job alone says the verdicts.
+    verdicts = [VERDICTS] if load_settings().has_local_tables else []
     keys = {
         "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
         "pipeline_silver_materialization": _selection([silver.WRITES]),
         "pipeline_b_controls": _selection(
-            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], gate_keys("pipeline_b")
+            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], [*gate_keys("pipeline_b"), *verdicts]
         ),
         "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
         "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
         "bronze_ingest": _selection([dict.fromkeys(BRONZE, ())]),
-        HEALTH_JOB: dg.AssetSelection.checks(*health_check_keys()),
+        HEALTH_JOB: dg.AssetSelection.checks(*health_check_keys(), VERDICTS),
     }
     executor = run_executor(load_settings())
     jobs = [

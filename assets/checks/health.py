@@ -12,8 +12,10 @@ from ledger.gold import dim_rule_scd2, pipeline_state
 from ledger.quality import health
 from resources.ledger import LedgerResource
 
-_RECENT = Check(health.RECENT, "Is the last success as recent as the cadence allows?", "4")
-_DUE = Check(health.DUE, "Did Silver change days that B has already controlled?", "7")
+_RECENT = Check(health.RECENT, "Is the day done that has to be done by now, and every one before it?", "4")
+_DUE = Check(
+    health.DUE, "Does a day have to run again, because its landing or what Silver made of it changed?", "7"
+)
 _RULES = (
     Check(health.ONE_CURRENT, "Has every metric at most one current rule?", "7.2"),
     Check(health.UNIQUE_IDS, "Is every rule_id used once?", "7.2"),
@@ -57,7 +59,9 @@ def ledger_health() -> dg.AssetChecksDefinition:
             settings = ledger.settings()
             with ledger.lakehouse(settings) as lakehouse:
                 if any(key.asset_key in _STATES for key in selected):
-                    recent = health.state_verdicts(lakehouse, ledger.now())
+                    recent = health.state_verdicts(
+                        lakehouse, ledger.now(), start=settings.partitions.start_date
+                    )
                     for state, found in zip(_STATES, recent, strict=True):
                         if dg.AssetCheckKey(state, _RECENT.name) in selected:
                             yield result(state, _RECENT, found)

@@ -1,4 +1,4 @@
-"""What no single run can say: is the state recent, is a day due for restatement, are the rules sound."""
+"""What no single run can say: is every day done, does one have to run again, are the rules sound."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datetime import date, datetime, time, timedelta
 from pyspark.sql import functions as F
 
 from ledger.due import days_due
-from ledger.gold import dim_rule_scd2, pipeline_state
+from ledger.gold import dim_rule_scd2, pipeline_run_log, pipeline_state
 from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.quality.verdict import Verdict, verdict
-from ledger.state import PipelineName
-from ledger.window import KST
+from ledger.state import SUCCESS, PipelineName
+from ledger.window import KST, kst_day
 
 RECENT, DUE = "recent_success", "days_due_for_restatement"
 ONE_CURRENT, UNIQUE_IDS = "one_current_per_metric", "unique_ids"
@@ -31,14 +31,13 @@ class Cadence:
     at: time | None
     within: timedelta
 
-    def deadline(self, now: datetime) -> datetime:
-        """The instant after which the last success must lie."""
+    def due_day(self, now: datetime) -> date:
+        """The newest KST day that has to be done by now; of A's, the day that is under way."""
         if self.at is None:
-            return now - self.within
-        tick = datetime.combine(now.astimezone(KST).date(), self.at, tzinfo=KST)
-        while tick + self.within > now:
-            tick -= timedelta(days=1)
-        return tick
+            return kst_day(now - self.within)
+        today = kst_day(now)
+        deadline = datetime.combine(today, self.at, tzinfo=KST) + self.within
+        return today - timedelta(days=1 if now >= deadline else 2)
 
 
 CADENCES = (
@@ -49,31 +48,70 @@ CADENCES = (
 )
 
 
-def state_verdicts(lakehouse: Lakehouse, now: datetime) -> list[Verdict]:
-    """One per pipeline, in the order of :data:`CADENCES`: the last success is not older than the cadence allows."""
+def state_verdicts(lakehouse: Lakehouse, now: datetime, *, start: date) -> list[Verdict]:
+    """One per pipeline, in the order of :data:`CADENCES`: is the day done that has to be done by now, and every one before?
+
+    It looks at days, not at when something last ran: a backfill of last month is no success of last night. Days before
+    ``start`` (partitions.start_date), or before the pipeline's first success, are no holes.
+    """
     rows = lakehouse.read(pipeline_state.TABLE).select(
-        "pipeline_name", *[F.unix_micros(c).alias(c) for c in ("last_success_ts", "last_processed_end")]
+        "pipeline_name", F.unix_micros("last_processed_end").alias("end")
     )
-    state = {row["pipeline_name"]: row for row in rows.collect()}
-    verdicts = []
-    for cadence in CADENCES:
-        row = state.get(cadence.pipeline)
-        last = from_micros(row["last_success_ts"]) if row else None
-        end = from_micros(row["last_processed_end"]) if row else None
-        deadline = cadence.deadline(now)
-        age = (now - last) // timedelta(minutes=1) if last else None
-        verdicts.append(
-            verdict(
-                pipeline_state.TABLE.full_name,
-                RECENT,
-                f"last success {age:,} minutes ago" if age is not None else "it never succeeded",
-                passed=last is not None and last >= deadline,
-                value=age,
-                threshold=f"a success since {deadline.astimezone(KST):%Y-%m-%d %H:%M} KST",
-                details={"last_success_ts": last or "never", "last_processed_end": end or "none"},
-            )
-        )
-    return verdicts
+    ends = {row["pipeline_name"]: from_micros(row["end"]) for row in rows.collect()}
+    done = _days_done(lakehouse)
+    guardrail, *daily = CADENCES
+    return [
+        _guardrail_verdict(guardrail, ends.get("pipeline_a"), now),
+        *[_daily_verdict(cadence, done.get(cadence.pipeline, set()), now, start) for cadence in daily],
+    ]
+
+
+def _days_done(lakehouse: Lakehouse) -> dict[str, set[date]]:
+    """The days whose newest attempt succeeded, per daily pipeline. One query."""
+    log = lakehouse.read(pipeline_run_log.TABLE).where(F.col("pipeline_name") != "pipeline_a")
+    newest = log.groupBy("pipeline_name", "date_kst").agg(
+        F.max(F.struct("ended_at", "started_at", "status")).alias("newest")
+    )
+    done: dict[str, set[date]] = {}
+    for row in newest.select("pipeline_name", "date_kst", "newest.status").collect():
+        if row["status"] == SUCCESS:
+            done.setdefault(row["pipeline_name"], set()).add(row["date_kst"])
+    return done
+
+
+def _guardrail_verdict(cadence: Cadence, end: datetime | None, now: datetime) -> Verdict:
+    behind = (now - end) // timedelta(minutes=1) if end else None
+    limit = cadence.within // timedelta(minutes=1)
+    return verdict(
+        pipeline_state.TABLE.full_name,
+        RECENT,
+        f"the inputs are evaluated up to {behind:,} minutes ago" if behind is not None else "never evaluated",
+        passed=end is not None and now - end <= cadence.within,
+        value=behind,
+        threshold=f"at most {limit} minutes behind",
+        details={"pipeline": cadence.pipeline, "last_processed_end": end or "none"},
+    )
+
+
+def _daily_verdict(cadence: Cadence, done: set[date], now: datetime, start: date) -> Verdict:
+    due = cadence.due_day(now)
+    known = sorted(day for day in done if day >= start)
+    first = known[0] if known else due
+    holes = [day for n in range((due - first).days + 1) if (day := first + timedelta(days=n)) not in done]
+    says = f"{due} is done" if due in done else f"{due} is NOT done"
+    earlier = [day for day in holes if day != due]
+    if earlier:
+        says += f"; {len(earlier)} earlier days are not: {_listed(earlier)}"
+    return verdict(
+        pipeline_state.TABLE.full_name,
+        RECENT,
+        says,
+        passed=not holes,
+        value=len(holes),
+        threshold=f"every day up to {due} is done",
+        is_error=due not in done,
+        details={"pipeline": cadence.pipeline, "newest_day_done": known[-1] if known else "none"},
+    )
 
 
 def restatement_verdict(lakehouse: Lakehouse) -> Verdict:

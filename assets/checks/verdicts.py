@@ -1,0 +1,109 @@
+"""Does the money add up? The one place in the UI that says it, day by day (spec section 9).
+
+The asset is nothing that is computed: it carries the check ``verdicts``, which reads what stands in the tables and is
+evaluated by ``ledger_health`` and after each control. Search the UI for "money".
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+
+from assets.checks.results import RUNBOOK, check_spec
+from assets.execution import failing_at_once
+from assets.limits import RETRY_POLICY
+from configs.settings import Settings
+from ledger.quality.health import CADENCES
+from operations.verdicts import DayVerdict, day_verdicts
+from resources.ledger import LedgerResource
+
+MONEY = dg.AssetKey(["gold", "money_adds_up"])
+VERDICTS = dg.AssetCheckKey(MONEY, "verdicts")
+_SECTION = "6.3"
+_DAYS = 31
+_ERRORS = ("failed", "not_controlled", "does_not_add_up")
+_COLUMNS = (
+    "date_kst",
+    "verdict",
+    "diff_amount",
+    "drifting_users",
+    "critical",
+    "warn",
+    "quarantined",
+    "restated",
+    "run_id",
+)
+
+
+def money_asset() -> dg.AssetSpec:
+    """The asset that carries the verdicts."""
+    return dg.AssetSpec(
+        MONEY,
+        description="Does the money add up? The check `verdicts` says it for each of the last 31 KST days, from what"
+        " stands in the tables: supply against wallets, drift of every wallet, and whether the day is controlled at all.",
+        group_name="controls",
+        owners=["team:data-platform"],
+        deps=[dg.AssetKey(["gold", "pipeline_state", "pipeline_b"])],
+        tags={"layer": "gold", "contains_pii": "false"},
+    )
+
+
+def verdict_checks(settings: Settings) -> dg.AssetChecksDefinition:
+    """One operation, one check: the worst of the last 31 days, with all of them."""
+
+    @dg.multi_asset_check(
+        name="money_adds_up_verdicts",
+        specs=[
+            check_spec(
+                VERDICTS,
+                "Does the money of every one of the last 31 KST days add up?",
+                section=_SECTION,
+                after=[dg.AssetKey(["gold", "pipeline_state", "pipeline_b"])],
+            )
+        ],
+        description="What stands in the tables says of the last 31 days.",
+        retry_policy=RETRY_POLICY,
+    )
+    def evaluate(
+        context: dg.AssetCheckExecutionContext, ledger: LedgerResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        with failing_at_once():
+            last = next(c for c in CADENCES if c.pipeline == "pipeline_b").due_day(ledger.now())
+            days = [last - timedelta(days=n) for n in reversed(range(_DAYS))]
+            with ledger.lakehouse(ledger.settings()) as lakehouse:
+                yield verdicts_result(day_verdicts(lakehouse, days), settings.partitions.start_date)
+
+    return evaluate
+
+
+def verdicts_result(verdicts: Sequence[DayVerdict], start: date) -> dg.AssetCheckResult:
+    """The worst day is the headline. Days before the first that was controlled, or before ``start``, do not count."""
+    known = [v.date_kst for v in verdicts if v.verdict != "not_controlled" and v.date_kst >= start]
+    first = min(known, default=verdicts[-1].date_kst)
+    shown = [verdict for verdict in verdicts if verdict.date_kst >= first]
+    wrong = [verdict for verdict in shown if not verdict.adds_up]
+    named = "; ".join(f"{v.date_kst}: {v.verdict}, {v.reason}" for v in reversed(wrong[-3:]))
+    return dg.AssetCheckResult(
+        asset_key=MONEY,
+        check_name=VERDICTS.name,
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR
+        if any(v.verdict in _ERRORS for v in wrong)
+        else dg.AssetCheckSeverity.WARN,
+        description=f"{len(shown) - len(wrong)} of {len(shown)} days add up"
+        + (f". {named}" if wrong else ""),
+        metadata={
+            "days": dg.MetadataValue.table(
+                [dg.TableRecord({name: _cell(v, name) for name in _COLUMNS}) for v in reversed(shown)]
+            ),
+            "value": len(wrong),
+            "threshold": "> 0 days that do not add up",
+            "rule_id": "none",
+            "runbook": RUNBOOK.format(_SECTION),
+        },
+    )
+
+
+def _cell(verdict: DayVerdict, name: str) -> str | int:
+    value = getattr(verdict, name)
+    return value if isinstance(value, int) else str("" if value is None else value)
