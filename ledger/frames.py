@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_tables import DeltaTables
+from ledger.row_checks import check_values
 from ledger.stages import Stages, sweep
 
 
@@ -40,8 +41,10 @@ class Frames(DeltaTables):
         """Plain values as a DataFrame of the table's contract.
 
         Scalars travel as text and are cast by the contract, so no client library's time zone or decimal
-        context can touch them.
+        context can touch them. Raises :class:`KeyViolationError` for a missing value in a required column.
         """
+        records = list(records)
+        check_values(table, records)
         nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
         schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
         data = [

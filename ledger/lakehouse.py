@@ -6,9 +6,7 @@ Every write asserts the contract before it (columns, types, keys, required value
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,53 +16,57 @@ from pyspark.sql import functions as F
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.errors import CommitConflictError, ContractError
-from ledger.frames import Frames
 from ledger.merge import Change, Scope, merge_statement, quoted
 from ledger.merge_plan import MergePlan, all_new, compare, same_keys
 from ledger.row_checks import check_rows
+from ledger.value_writes import ValueWrites, WriteResult
 
+__all__ = ["Lakehouse", "WriteResult"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class WriteResult:
-    """What one write changed: rows inserted, updated and deleted; zero rows means no commit was made."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def written(self) -> int:
-        return self.inserted + self.updated
-
-
-class Lakehouse(Frames):
+class Lakehouse(ValueWrites):
     """Reads and writes of Delta tables by their contracts.
 
     Safe to use from several threads. Use as a context manager: staged intermediate results are dropped at the end.
     """
 
-    def append(self, table: Table, df: DataFrame, *, expected: int) -> WriteResult:
-        """Append ``expected`` rows in one commit; no rows make no commit."""
+    def append(self, table: Table, df: DataFrame, *, expected: int, is_checked: bool = False) -> WriteResult:
+        """Append ``expected`` rows in one commit; no rows make no commit.
+
+        ``is_checked``: plain values, whose required columns :meth:`rows` has looked at already.
+        """
         if expected == 0:
             return WriteResult()
-        check_rows(table, df, keyed=False)
+        if not is_checked:
+            check_rows(table, df, keyed=False)
         before = self.version(table)
         retry_conflicts(lambda: self._save(table, df.write.format("delta").mode("append")), table.full_name)
         self._check_commit(table, before, expected)
         return self._report(table, WriteResult(inserted=expected))
 
     def append_new(
-        self, table: Table, df: DataFrame, *, identity: Sequence[str], stored: DataFrame
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        identity: Sequence[str],
+        stored: DataFrame,
+        expected: int | None = None,
+        is_checked: bool = False,
     ) -> WriteResult:
         """Append the rows of ``df`` that ``stored`` does not already hold; equal rows are told apart by their count.
 
         ``identity`` names the columns in which a retry's row equals the stored one; the caller prunes ``stored``.
+        ``expected``: the rows of ``df`` where the caller knows their number: usually nothing is stored, and no row is
+        looked at twice then.
         """
-        fresh = self.stage(df)
         existing = stored.select(*identity)
-        if existing.limit(1).collect():
+        has_stored = bool(existing.limit(1).collect())
+        if expected is not None and not has_stored:
+            return self.append(table, table.conform(df), expected=expected, is_checked=is_checked)
+        fresh = self.stage(df)
+        if has_stored:
             names = list(identity)
             seen = existing.groupBy(*names).agg(F.count(F.lit(1)).alias("_stored"))
             ranked = fresh.withColumn(
@@ -76,37 +78,6 @@ class Lakehouse(Frames):
                 joined.where("o._stored IS NULL OR n._rank > o._stored").select("n.*").drop("_rank")
             )
         return self.append(table, table.conform(fresh), expected=fresh.count())
-
-    def append_after(
-        self,
-        table: Table,
-        df: DataFrame,
-        *,
-        order: str,
-        newest: str | None,
-        expected: int,
-        scope: Scope | None = None,
-    ) -> bool:
-        """Append ``expected`` rows in one commit, unless another writer appended meanwhile; false then, and nothing is.
-
-        Compare-and-set on the position in the table: ``newest`` is the greatest value of the column ``order`` that the
-        caller has read in ``scope`` (an SQL literal; None: no row). A merge that only inserts, so that the transaction log
-        sees what it depends on: an append that lands in between conflicts, and the repeated merge then finds its row.
-        """
-        pruned = scope.condition(f"t.{table.partition_by}") if scope and table.partition_by else "true"
-        is_newer = f"t.{order} > {newest}" if newest else "true"
-        columns = ", ".join(table.column_names)
-        values = ", ".join(f"s.{name}" for name in table.column_names)
-        statement = (
-            f"MERGE INTO {self.ref(table)} t USING {self._view(df)} s ON {pruned} AND {is_newer}"
-            f" WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
-        )
-        inserted = retry_conflicts(lambda: self._affected(statement), table.full_name)
-        if inserted not in (0, expected):
-            raise ContractError(f"{expected} rows were to be written, {inserted} were", table=table.full_name)
-        if inserted:
-            self._report(table, WriteResult(inserted=inserted))
-        return bool(inserted)
 
     def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
         """Append the rows of landing files, unless another writer loaded the same files meanwhile (Bronze).
@@ -256,28 +227,8 @@ class Lakehouse(Frames):
                 table=table.full_name,
             )
 
-    @staticmethod
-    def _report(table: Table, result: WriteResult) -> WriteResult:
-        logger.info(
-            "%s: +%s ~%s -%s rows",
-            table.full_name,
-            *[f"{n:,}" for n in (result.inserted, result.updated, result.deleted)],
-        )
-        return result
-
-    @staticmethod
-    def _view(df: DataFrame) -> str:
-        """The frame's name in SQL: one per thread, as a session's views are shared by its threads."""
-        name = f"_source_{threading.get_ident()}"
-        df.createOrReplaceTempView(name)
-        return name
-
     def _save(self, table: Table, writer: Any) -> None:
         if self._catalog:
             writer.saveAsTable(f"{self._catalog}.{table.full_name}")
         else:
             writer.save(self.path(table))
-
-    def _affected(self, statement: str) -> int:
-        row = self.spark.sql(statement).collect()[0].asDict()
-        return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])

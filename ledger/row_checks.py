@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -38,6 +38,13 @@ def check_rows(table: Table, df: DataFrame, *, keyed: bool) -> None:
         rows = df.where(is_incomplete).limit(_SHOWN_OFFENDERS).collect()
         _refuse(table, "a null in a required column", table.required, rows)
     _refuse(table, "several rows for one key", table.key, offenders)
+
+
+def check_values(table: Table, records: Sequence[Mapping[str, object]]) -> None:
+    """:func:`check_rows` for plain values, without a query."""
+    incomplete = [r for r in records if any(r.get(name) is None for name in table.required)]
+    shown = [Row(**{name: record.get(name) for name in table.required}) for record in incomplete]
+    _refuse(table, "a null in a required column", table.required, shown[:_SHOWN_OFFENDERS])
 
 
 def _refuse(table: Table, what: str, columns: Sequence[str], offenders: Sequence[Row]) -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import from_micros, to_micros
-from ledger.lakehouse import Lakehouse, WriteResult
+from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.window import Window
 
@@ -166,7 +166,9 @@ def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:
         "window_end_ts": attempt.window.end,
         "message": attempt.message[:_MESSAGE_CHARACTERS] if attempt.message else None,
     }
-    lakehouse.append(pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1)
+    lakehouse.append(
+        pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1, is_checked=True
+    )
 
 
 def _update_state(
@@ -182,7 +184,8 @@ def _update_state(
             f"unix_micros(t.updated_at) = {to_micros(stored.updated_at)}" if stored.updated_at else "false"
         )
         try:
-            if _merge_state(lakehouse, wanted, is_as_read).written:
+            _merge_state(lakehouse, wanted, is_as_read)
+            if _stands(lakehouse, wanted):
                 return
         except CommitConflictError:
             continue
@@ -191,7 +194,13 @@ def _update_state(
     )
 
 
-def _merge_state(lakehouse: Lakehouse, state: PipelineState, update_when: str) -> WriteResult:
+def _stands(lakehouse: Lakehouse, wanted: PipelineState) -> bool:
+    """Whether what was to be written is what is stored, whoever else wrote at the same moment."""
+    stored = read_state(lakehouse, wanted.pipeline_name)
+    return stored == wanted and stored.updated_at == wanted.updated_at
+
+
+def _merge_state(lakehouse: Lakehouse, state: PipelineState, update_when: str) -> None:
     counts = json.dumps(dict(state.zero_window_counts), sort_keys=True) if state.zero_window_counts else None
     row = {
         "pipeline_name": state.pipeline_name,
@@ -202,4 +211,4 @@ def _merge_state(lakehouse: Lakehouse, state: PipelineState, update_when: str) -
         "updated_at": state.updated_at,
     }
     rows = lakehouse.rows(pipeline_state.TABLE, [row])
-    return lakehouse.merge(pipeline_state.TABLE, rows, scope=Scope(), update_when=update_when)
+    lakehouse.merge_row(pipeline_state.TABLE, rows, update_when=update_when)

@@ -1,7 +1,7 @@
 """The write boundaries of a run: before and after every commit to a Delta table.
 
-The product has no hook for tests. Every commit goes through ``retry_conflicts`` as :mod:`ledger.lakehouse` names it,
-or creates a table; both are wrapped here, in the process that runs the command.
+The product has no hook for tests. Every commit goes through ``retry_conflicts`` as :mod:`ledger.lakehouse` and
+:mod:`ledger.value_writes` name it, or creates a table; all are wrapped here, in the process that runs the command.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ledger import delta_log, lakehouse
+from ledger import delta_log, lakehouse, value_writes
 from ledger.contract import Table
 
 
@@ -36,7 +36,8 @@ def boundaries(reached: Callable[[str], None]) -> Iterator[None]:
         return created
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lakehouse, "retry_conflicts", observed_commit)
+        for module in (lakehouse, value_writes):
+            patch.setattr(module, "retry_conflicts", observed_commit)
         patch.setattr(lakehouse.Lakehouse, "create", observed_create)
         yield
 

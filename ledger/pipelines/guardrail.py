@@ -262,4 +262,9 @@ def _append(
 ) -> None:
     stored = run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)
     fresh = run.lakehouse.rows(table, rows)
-    outcome.wrote(table, run.lakehouse.append_new(table, fresh, identity=identity, stored=stored))
+    outcome.wrote(
+        table,
+        run.lakehouse.append_new(
+            table, fresh, identity=identity, stored=stored, expected=len(rows), is_checked=True
+        ),
+    )

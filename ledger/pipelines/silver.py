@@ -86,7 +86,13 @@ def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], 
         & (F.col("window_end_ts") == F.lit(window.end.isoformat()).cast("timestamp"))
     )
     rows = reduce(lambda a, b: a.unionByName(b), frames)
-    result = run.lakehouse.append_new(bad_records.TABLE, rows, identity=bad_records.IDENTITY, stored=stored)
+    result = run.lakehouse.append_new(
+        bad_records.TABLE,
+        rows,
+        identity=bad_records.IDENTITY,
+        stored=stored,
+        expected=outcome.rows_quarantined,
+    )
     outcome.wrote(bad_records.TABLE, result)
 
 

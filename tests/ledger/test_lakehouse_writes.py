@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
 from ledger.delta_log import retry_conflicts
@@ -61,10 +62,17 @@ def test_appends_side_by_side_each_find_their_own_commit(lakehouse: Lakehouse) -
 def test_an_append_refuses_a_null_in_a_required_column(lakehouse: Lakehouse) -> None:
     """INV-04"""
     lakehouse.create(EVENTS)
-    broken = lakehouse.rows(EVENTS, [{"day": DAY, "what": None, "at": None}])
+    broken = lakehouse.rows(EVENTS, [{"day": DAY, "what": "x", "at": None}])
+    broken = broken.withColumn("what", F.lit(None).cast("string"))
     with pytest.raises(KeyViolationError, match=r"what=None.*silver\.probe_events"):
         lakehouse.append(EVENTS, broken, expected=1)
     assert stored(lakehouse, EVENTS) == []
+
+
+def test_plain_values_without_a_required_one_are_refused_before_any_query(lakehouse: Lakehouse) -> None:
+    """INV-04"""
+    with pytest.raises(KeyViolationError, match=r"what=None.*silver\.probe_events"):
+        lakehouse.rows(EVENTS, [{"day": DAY, "what": None, "at": None}])
 
 
 @pytest.mark.parametrize(

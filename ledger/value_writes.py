@@ -1,0 +1,97 @@
+"""Writes of a few plain values: one statement each, whose checks need no query."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from ledger.contract import Table
+from ledger.delta_log import retry_conflicts
+from ledger.errors import ContractError
+from ledger.frames import Frames
+from ledger.merge import Change, Scope, merge_statement
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What one write changed: rows inserted, updated and deleted; zero rows means no commit was made."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.inserted + self.updated
+
+
+class ValueWrites(Frames):
+    """Appends with a place in the table, and single rows; the frames come from :meth:`rows`."""
+
+    def append_after(
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        order: str,
+        newest: str | None,
+        expected: int,
+        scope: Scope | None = None,
+    ) -> bool:
+        """Append ``expected`` rows in one commit, unless another writer appended meanwhile; false then, and nothing is.
+
+        Compare-and-set on the position in the table: ``newest`` is the greatest value of the column ``order`` that the
+        caller has read in ``scope`` (an SQL literal; None: no row). A merge that only inserts, so that the transaction log
+        sees what it depends on: an append that lands in between conflicts, and the repeated merge then finds its row.
+        """
+        pruned = scope.condition(f"t.{table.partition_by}") if scope and table.partition_by else "true"
+        is_newer = f"t.{order} > {newest}" if newest else "true"
+        columns = ", ".join(table.column_names)
+        values = ", ".join(f"s.{name}" for name in table.column_names)
+        statement = (
+            f"MERGE INTO {self.ref(table)} t USING {self._view(df)} s ON {pruned} AND {is_newer}"
+            f" WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+        )
+        inserted = retry_conflicts(lambda: self._affected(statement), table.full_name)
+        if inserted not in (0, expected):
+            raise ContractError(f"{expected} rows were to be written, {inserted} were", table=table.full_name)
+        if inserted:
+            self._report(table, WriteResult(inserted=inserted))
+        return bool(inserted)
+
+    def merge_row(self, table: Table, row: DataFrame, *, update_when: str) -> None:
+        """Insert the one row, or replace the stored one of its key where ``update_when`` holds. One statement.
+
+        For plain values (:meth:`rows`) that the caller reads back: it says nothing of what it did.
+        """
+        change = Change(update_when, tuple(n for n in table.column_names if n not in table.key))
+        statement = merge_statement(table, self.ref(table), self._view(row), scope=Scope(), change=change)
+        retry_conflicts(lambda: self._affected(statement), table.full_name)
+        self._report(table, WriteResult(updated=1))
+
+    # -- small helpers --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _report(table: Table, result: WriteResult) -> WriteResult:
+        logger.info(
+            "%s: +%s ~%s -%s rows",
+            table.full_name,
+            *[f"{n:,}" for n in (result.inserted, result.updated, result.deleted)],
+        )
+        return result
+
+    @staticmethod
+    def _view(df: DataFrame) -> str:
+        """The frame's name in SQL: one per thread, as a session's views are shared by its threads."""
+        name = f"_source_{threading.get_ident()}"
+        df.createOrReplaceTempView(name)
+        return name
+
+    def _affected(self, statement: str) -> int:
+        row = self.spark.sql(statement).collect()[0].asDict()
+        return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
