@@ -8,6 +8,7 @@ import dagster as dg
 from assets.catalog import asset_key, asset_spec
 from assets.checks.quality import own_specs
 from assets.checks.readiness import GATE_B, ask_where_no_gate_ran
+from assets.checks.verdicts import report_verdicts
 from assets.execution import each_window, running, table_results
 from assets.limits import RETRY_POLICY
 from assets.silver import SILVER_KEYS
@@ -72,5 +73,7 @@ def _task(
             ask_where_no_gate_ran(context, GATE_B, run, what)
             outcomes = each_window(context, what.windows, lambda window: compute(run, window))
             yield from table_results(run, what, outcomes, writes)
+            if writes is FINALIZE:
+                report_verdicts(context.instance, run.lakehouse, ledger.settings(), ledger.now())
 
     return task

@@ -63,9 +63,9 @@ class Lakehouse(ValueWrites):
         """
         existing = stored.select(*identity)
         has_stored = bool(existing.limit(1).collect())
+        fresh = df if is_checked else self.stage(df)  # a write may check required columns before it filters
         if expected is not None and not has_stored:
-            return self.append(table, table.conform(df), expected=expected, is_checked=is_checked)
-        fresh = self.stage(df)
+            return self.append(table, table.conform(fresh), expected=expected, is_checked=is_checked)
         if has_stored:
             names = list(identity)
             seen = existing.groupBy(*names).agg(F.count(F.lit(1)).alias("_stored"))

@@ -15,6 +15,7 @@ from assets.checks.bronze import bronze_quality, bronze_quality_keys
 from assets.checks.gates import gate_checks, gate_keys
 from assets.checks.health import health_check_keys, ledger_health, rule_check_keys
 from assets.checks.quality import own_keys
+from assets.checks.unevaluated import say_what_was_not_evaluated
 from assets.checks.verdicts import VERDICTS, verdict_checks
 from assets.finalize import finalize_jobs
 from assets.limits import run_tags
@@ -96,13 +97,11 @@ def jobs_named(*names: str) -> list[Any]:
 
 @cache
 def _jobs() -> tuple[Any, ...]:
-    # Where every operation with an engine is a submitted run, the hourly health job alone says the verdicts.
-    verdicts = [VERDICTS] if load_settings().has_local_tables else []
     keys = {
         "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
         "pipeline_silver_materialization": _selection([silver.WRITES]),
         "pipeline_b_controls": _selection(
-            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], [*gate_keys("pipeline_b"), *verdicts]
+            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], gate_keys("pipeline_b")
         ),
         "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
         "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
@@ -117,6 +116,7 @@ def _jobs() -> tuple[Any, ...]:
             executor_def=executor,
             tags=run_tags(name, tasks=max(1, len(JOB_OPS[name]))),
             description=_DESCRIPTIONS[name],
+            hooks={say_what_was_not_evaluated},
         )
         for name, selected in keys.items()
     ]

@@ -1,11 +1,12 @@
 """Does the money add up? The one place in the UI that says it, day by day (spec section 9).
 
-The asset is nothing that is computed: it carries the check ``verdicts``, which reads what stands in the tables and is
-evaluated by ``ledger_health`` and after each control. Search the UI for "money".
+The asset is nothing that is computed: it carries the check ``verdicts``, which reads what stands in the tables. The job
+``ledger_health`` evaluates it, and so do B's end and a failure of Silver or B. Search the UI for "money".
 """
 
+import logging
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
@@ -13,10 +14,13 @@ from assets.checks.results import RUNBOOK, check_spec
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
+from ledger.lakehouse import Lakehouse
+from ledger.pipelines.attempt import first_line
 from ledger.quality.health import CADENCES
 from operations.verdicts import DayVerdict, day_verdicts
 from resources.ledger import LedgerResource
 
+logger = logging.getLogger(__name__)
 MONEY = dg.AssetKey(["gold", "money_adds_up"])
 VERDICTS = dg.AssetCheckKey(MONEY, "verdicts")
 _SECTION = "6.3"
@@ -67,13 +71,42 @@ def verdict_checks(settings: Settings) -> dg.AssetChecksDefinition:
     def evaluate(
         context: dg.AssetCheckExecutionContext, ledger: LedgerResource
     ) -> Iterator[dg.AssetCheckResult]:
-        with failing_at_once():
-            last = next(c for c in CADENCES if c.pipeline == "pipeline_b").due_day(ledger.now())
-            days = [last - timedelta(days=n) for n in reversed(range(_DAYS))]
-            with ledger.lakehouse(ledger.settings()) as lakehouse:
-                yield verdicts_result(day_verdicts(lakehouse, days), settings.partitions.start_date)
+        with failing_at_once(), ledger.lakehouse(ledger.settings()) as lakehouse:
+            yield read_verdicts(lakehouse, settings, ledger.now())
 
     return evaluate
+
+
+def report_verdicts(
+    instance: dg.DagsterInstance, lakehouse: Lakehouse, settings: Settings, now: datetime
+) -> None:
+    """Evaluate the check from within another operation, after its work: it can fail no run.
+
+    An evaluation without a run, as a partitioned run would plan the check for its partition. On a cluster the instance
+    is the step's own and forgets it; the hourly health job says it there.
+    """
+    try:
+        result = read_verdicts(lakehouse, settings, now)
+    except Exception as error:
+        logger.warning("the verdicts could not be read: %s", first_line(error))
+        return
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=MONEY,
+            check_name=VERDICTS.name,
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+    )
+
+
+def read_verdicts(lakehouse: Lakehouse, settings: Settings, now: datetime) -> dg.AssetCheckResult:
+    """The last 31 days that have to be done by now."""
+    last = next(c for c in CADENCES if c.pipeline == "pipeline_b").due_day(now)
+    days = [last - timedelta(days=n) for n in reversed(range(_DAYS))]
+    return verdicts_result(day_verdicts(lakehouse, days), settings.partitions.start_date)
 
 
 def verdicts_result(verdicts: Sequence[DayVerdict], start: date) -> dg.AssetCheckResult:
