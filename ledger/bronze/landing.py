@@ -2,84 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache, reduce
-from pathlib import Path
+from functools import reduce
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
+from ledger.bronze.landing_listing import LandingFile
+from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, source_columns
 from ledger.bronze.tabular import BROKEN_ROW, read_as_text
 from ledger.contract import Table
 from ledger.json_text import is_json_record, is_shallow, json_field, json_names
 from ledger.lakehouse import Lakehouse
 from ledger.money import SOURCE_MONEY
 
-FORMATS = ("jsonl", "csv", "parquet")
 _FLOATS = ("float", "double")
 # Names that every engine accepts as a Delta column without column mapping; a leading underscore is ours.
 _COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _BYTE_ORDER_MARK = "\ufeff"
-
-
-@dataclass(frozen=True)
-class LandingFile:
-    """One file of one landing day: where it is, its name relative to the landing root, its content hash."""
-
-    path: str
-    name: str
-    sha256: str
-
-    @property
-    def format(self) -> str:
-        return self.name.rsplit(".", 1)[-1]
-
-    @property
-    def batch_id(self) -> str:
-        return f"{self.name.rsplit('/', 1)[-1]}:{self.sha256[:16]}"
-
-
-def list_files(spark: SparkSession, landing: str, table: Table, day: date) -> list[LandingFile]:
-    """The landing files of one KST day, by name; an absent folder is an empty day."""
-    folder = f"{landing_folder(table)}/date={day.isoformat()}"
-    if "://" in landing:
-        return _list_cloud_files(spark, landing, folder)
-    root = Path(landing)
-    paths = sorted(p for p in (root / folder).glob("*") if p.is_file() and p.suffix[1:] in FORMATS)
-    return [LandingFile(str(p), p.relative_to(root).as_posix(), _sha256(p)) for p in paths]
-
-
-def _sha256(path: Path) -> str:
-    """The file's content hash; a file is read again only when its inode, size or time changed."""
-    found = path.stat()
-    return _hash_of(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _hash_of(path: Path, *_identity: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[LandingFile]:
-    """Cloud storage is listed and hashed by the engine, which has the credentials."""
-    reader = spark.read.format("binaryFile").option("pathGlobFilter", "*.{" + ",".join(FORMATS) + "}")
-    try:
-        rows = (
-            reader.load(f"{landing}/{folder}").select("path", F.sha2("content", 256).alias("sha")).collect()
-        )
-    except PySparkException as error:
-        if "PATH_NOT_FOUND" in str(error):
-            return []
-        raise
-    names = sorted((row["path"].rsplit("/", 1)[-1], row["path"], row["sha"]) for row in rows)
-    return [LandingFile(path, f"{folder}/{name}", sha) for name, path, sha in names]
 
 
 @dataclass(frozen=True)
@@ -109,8 +51,8 @@ def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) 
 
     Blank lines are no records.
     """
-    lines = [f for f in files if f.format == "jsonl"]
-    others = [f for f in files if f.format != "jsonl"]
+    lines = [f for f in files if f.format == "json"]
+    others = [f for f in files if f.format != "json"]
     found = [_read_json_lines(lakehouse, table, lines)] if lines else []
     remote = [f for f in others if ":/" in f.path]  # a URI, as the engine spells it
     local = [f for f in others if f not in remote]
