@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from configs.settings import ROOT
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
-from ledger.bronze.ingest import ingest_day
+from ledger.bronze.ingest import ingest
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
@@ -97,8 +97,10 @@ def test_every_row_is_accounted_for(
             ]
             home.land(case.bronze.name.removesuffix("_raw"), DAY_1, *landed)
         with Lakehouse(spark, warehouse=str(home.warehouse)) as lakehouse:
-            for case in CASES:
-                ingest_day(lakehouse, case.bronze, landing=str(home.landing), day=DAY_1, now=NOW)
+            tables = [case.bronze for case in CASES]
+            ingest(
+                lakehouse, tables, landing=str(home.landing), days=[DAY_1], clock=lambda: NOW, run_id="r"
+            )
             evaluated = {e.table.name: e for e in evaluate_all(_run(lakehouse), Window.of_day(DAY_1))}
             for case in CASES:
                 bronze = home.rows(case.bronze.full_name)

@@ -412,12 +412,23 @@ class Stopped(BaseException):
 
 
 def load_until(bronze: Bronze, boundary: str, then: Callable[[], None]) -> None:
-    """Load; at the boundary, once, do something else first."""
+    """Load; at the boundary, once, something else happens, as if in another process."""
     left = [then]
+    failed: list[BaseException] = []
+
+    def elsewhere(what: Callable[[], None]) -> None:
+        try:
+            what()
+        except BaseException as error:
+            failed.append(error)
 
     def reached(passed: str) -> None:
         if passed == boundary and left:
-            left.pop()()
+            other = threading.Thread(target=elsewhere, args=(left.pop(),))
+            other.start()
+            other.join()
+            if failed:
+                raise failed[0]
 
     with boundaries(reached):
         bronze.load()
