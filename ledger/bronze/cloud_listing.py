@@ -14,7 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from ledger.bronze.landing_listing import LandingFile, Listing
+from ledger.bronze.landing import LandingFile, Listing
 from ledger.bronze.landing_names import Kind, day_folder, judge_name
 from ledger.bronze.landing_walk import LeftOut
 from ledger.bronze.metadata import landing_folder
@@ -47,7 +47,9 @@ def _judged(rows: Sequence[Row], folder: str, day: date) -> Listing:
         kind = judge_name(below)
         name = f"{folder}/{below}"
         if isinstance(kind, Kind):
-            files.append(LandingFile(row["path"], name, row["sha"], row["length"], day))
+            files.append(
+                LandingFile(row["path"], name, row["sha"], kind.format, day, row["length"], kind.compressed)
+            )
         else:
             left_out.append(LeftOut(name, kind.status, kind.reason, bytes=row["length"]))
     return Listing(tuple(files), tuple(left_out))

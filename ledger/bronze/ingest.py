@@ -12,21 +12,20 @@ from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
+from ledger.bronze.landing import LandingFile, Listing, list_files, misplaced
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.bronze.landing_file import LandingEvent, Version, append_events, read_events
 from ledger.bronze.landing_history import History, Judged, events_of
-from ledger.bronze.landing_listing import LandingFile, Listing, list_files, misplaced
 from ledger.bronze.landing_report import Ingested, raise_failures, say
 from ledger.bronze.landing_walk import LeftOut
 from ledger.bronze.metadata import FILE_HASH, RAW, SOURCE_FILE, landing_folder
 from ledger.bronze.read_files import READ_LATE_BYTES, read_files
 from ledger.bronze.still_written import STILL_WRITTEN
 from ledger.contract import Table
-from ledger.errors import CommitConflictError, IngestError, LedgerError
+from ledger.errors import CommitConflictError
 from ledger.json_text import is_json_record
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
-from ledger.shown import shown
 from ledger.side_by_side import side_by_side
 from ledger.window import day_start
 

@@ -316,7 +316,7 @@ def test_a_file_without_permission_is_read_when_it_may_be(
         return opened(name, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.bronze.landing_listing.os.open", refuse)
+        patch.setattr("ledger.bronze.landing.os.open", refuse)
         with pytest.raises(IngestError, match=r"secret\.jsonl: no permission to read it"):
             bronze.load()
     assert bronze.live() == {"a"}
