@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
@@ -20,7 +19,7 @@ from ledger.bronze.landing_walk import LeftOut
 from ledger.bronze.metadata import landing_folder
 from ledger.contract import Table
 
-# Hadoop's pattern for names that end in a format, in any letter case; everything else is not worth its content.
+# Names that end in a format, in any letter case; of everything else the content is not asked for.
 _DATA = r"(?i)\.(jsonl|ndjson|json|csv)(\.gz)?$|(?i)\.parquet$"
 
 
@@ -56,9 +55,5 @@ def _judged(rows: Sequence[Row], folder: str, day: date) -> Listing:
 
 
 def _below(path: str, folder: str) -> str:
-    """The path below the landing day; engines spell a URI's special characters as escapes."""
-    for spelled in (unquote(path), path):
-        _, found, below = spelled.partition(f"/{folder}/")
-        if found:
-            return below
-    return path.rsplit("/", 1)[-1]
+    _, _, below = path.partition(f"/{folder}/")
+    return below or path.rsplit("/", 1)[-1]

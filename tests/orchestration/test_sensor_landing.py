@@ -194,7 +194,7 @@ def watched(landing: Landing) -> Landing:
 def test_a_landing_that_is_away_is_said_once_and_nothing_is_asked_again(
     watched: Landing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """INV-64: the root, a table's folder, an empty mount; what came meanwhile is seen when it is back."""
+    """INV-63: the root, a table's folder, an empty mount; what came meanwhile is seen when it is back."""
     root, aside = watched.root, watched.root.with_name("aside")
 
     def take_the_root() -> None:
@@ -226,7 +226,7 @@ def test_a_landing_that_is_away_is_said_once_and_nothing_is_asked_again(
 
 
 def test_a_landing_that_stays_away_is_an_alarm(watched: Landing) -> None:
-    """INV-64: the tick fails, and every one after it, until the landing is back."""
+    """INV-63: the tick fails, and every one after it, until the landing is back."""
     aside = watched.root.rename(watched.root.with_name("aside"))
     for _ in range(AWAY_EVALUATIONS - 1):
         watched.evaluate()
@@ -238,7 +238,7 @@ def test_a_landing_that_stays_away_is_an_alarm(watched: Landing) -> None:
 
 
 def test_a_landing_that_was_never_there_is_an_alarm_and_then_a_first_evaluation(landing: Landing) -> None:
-    """INV-64"""
+    """INV-63"""
     landing.root.rmdir()
     assert "first evaluation: the landing is away" in reason(landing.evaluate())
     for _ in range(AWAY_EVALUATIONS - 2):
@@ -250,7 +250,7 @@ def test_a_landing_that_was_never_there_is_an_alarm_and_then_a_first_evaluation(
 
 
 def test_storage_that_does_not_answer_is_away(watched: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """INV-64: an I/O error is no empty folder."""
+    """INV-63: an I/O error is no empty folder."""
     seen = os.scandir
 
     def scandir(path: Path) -> object:
