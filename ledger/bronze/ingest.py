@@ -12,6 +12,8 @@ from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
+from ledger.bronze.files_read import read_files
+from ledger.bronze.json_files import LARGE
 from ledger.bronze.landing import LandingFile, Listing, list_files, misplaced
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.bronze.landing_file import LandingEvent, Version, append_events, read_events
@@ -19,7 +21,6 @@ from ledger.bronze.landing_history import History, Judged, events_of
 from ledger.bronze.landing_report import Ingested, raise_failures, say
 from ledger.bronze.landing_walk import LeftOut
 from ledger.bronze.metadata import FILE_HASH, RAW, SOURCE_FILE, landing_folder
-from ledger.bronze.read_files import READ_LATE_BYTES, read_files
 from ledger.bronze.still_written import STILL_WRITTEN
 from ledger.contract import Table
 from ledger.errors import CommitConflictError
@@ -166,7 +167,7 @@ def _insert(
             lakehouse.add_columns(table, extra)
         lakehouse.insert_files(table, rows, files=[file.name for file in left], key=table.key[0])
     # The engine reads large files itself, during the insert: its rows may be of other bytes than the hash.
-    torn = [file for file in left if file.size >= READ_LATE_BYTES and not file.is_unchanged]
+    torn = [file for file in left if file.size >= LARGE and not file.is_unchanged]
     return refused | {
         file.name: Judged(file.name, day, "skipped", file.sha256, file.size, reason=STILL_WRITTEN)
         for file in torn

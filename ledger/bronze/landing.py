@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from ledger.bronze.landing_file import Version
-from ledger.bronze.landing_names import Format, day_folder, landing_day
+from ledger.bronze.landing_names import day_folder, landing_day
 from ledger.bronze.landing_walk import Identity, LeftOut, Readable, identity_of, text_of, walk, why
 from ledger.bronze.metadata import landing_folder
 from ledger.bronze.still_written import STILL_WRITTEN, is_cut_off, is_young
@@ -32,13 +32,13 @@ _READ_BYTES = 1 << 20
 class LandingFile:
     """One file of one landing day: where it is, its name relative to the landing root, its content's hash.
 
-    ``identity`` is what the file system said before the content was read; None where there is none to ask.
+    ``format`` is ``json``, ``csv`` or ``parquet``; ``identity`` is what the file system said before the content was read; None where there is none to ask.
     """
 
     path: str
     name: str
     sha256: str
-    format: Format
+    format: str
     day: date
     size: int
     compressed: bool = False

@@ -23,7 +23,8 @@ from ledger.window import kst_day
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.runs import REASON_TAG, succeeded_days
 from orchestration.schedules import request
-from orchestration.sensors.arrivals import Arrived, Landing, arrived
+from orchestration.sensors.arrivals import Arrived, Landing
+from orchestration.sensors.arrivals import arrived as arrived
 from orchestration.sensors.landing_cursor import Cursor, Mark
 from resources.ledger import LedgerResource
 
