@@ -1,7 +1,7 @@
 """Bronze: six landing tables, one partition per landing day (spec section 4)."""
 
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import partial
 from typing import Any, cast
 
@@ -9,15 +9,18 @@ import dagster as dg
 from pyspark.sql import functions as F
 
 from assets.catalog import asset_key, asset_spec, column_schema
+from assets.checks.bronze import files_metadata, landing_result
+from assets.checks.quality import own_specs
 from assets.execution import count_and_sample, failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
-from ledger.bronze.ingest import ingest_day
+from ledger.bronze.ingest import load
+from ledger.bronze.landing_report import Ingested, raise_failures
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.side_by_side import side_by_side
-from ledger.tables import BRONZE
+from ledger.tables import BRONZE, by_name
 from ledger.window import Window
 from orchestration.partitions import kst_days
 from resources.ledger import LedgerResource
@@ -40,54 +43,63 @@ def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
             asset_spec(table, group="bronze", partitions_def=days, extra_kinds=("file",), skippable=True)
             for table in BRONZE
         ],
+        check_specs=own_specs(dict.fromkeys(BRONZE, ()), days),
         can_subset=True,
         retry_policy=RETRY_POLICY,
         pool="bronze_ingest",
     )
     def ingest(
         context: dg.AssetExecutionContext, ledger: LedgerResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with failing_at_once():
             settings = ledger.settings()
-            day, landing = (
-                date.fromisoformat(context.partition_key),
-                settings.resolved(settings.lakehouse.landing),
-            )
             selected = [table for table in BRONZE if KEYS[table.name] in context.selected_asset_keys]
             with ledger.lakehouse(settings) as lakehouse:
-                loads = [partial(_load, lakehouse, table, landing, day, ledger.now()) for table in selected]
-                results = side_by_side(loads)
-            yield from [result for result in results if not isinstance(result, Exception)]
-            for error in [result for result in results if isinstance(result, Exception)]:
-                raise error
+                done = load(
+                    lakehouse,
+                    selected,
+                    landing=settings.resolved(settings.lakehouse.landing),
+                    days=[date.fromisoformat(context.partition_key)],
+                    clock=ledger.now,
+                    run_id=context.run.root_run_id or context.run.run_id,
+                )
+                yield from _results(lakehouse, done)
+            raise_failures(done)
 
     return ingest
 
 
-def _load(
-    lakehouse: Lakehouse, table: Table, landing: str, day: date, now: datetime
-) -> dg.MaterializeResult[Any] | Exception:
-    """One table's load; its error as a value, as the other tables' loads count all the same."""
-    try:
-        loaded = ingest_day(lakehouse, table, landing=landing, day=day, now=now)
-        count, sample = count_and_sample(lakehouse, table, Scope.of([day]))
-        return dg.MaterializeResult(
-            asset_key=KEYS[table.name],
-            metadata={
-                "dagster/partition_row_count": count,
-                "dagster/column_schema": column_schema(table),
-                "window": str(Window.of_day(day)),
-                "rows_read": loaded.rows,
-                "rows_written": loaded.rows,
-                "rows_quarantined": 0,
-                "files_loaded": loaded.files_loaded,
-                "files_skipped": loaded.files_skipped,
-                "delta_version": lakehouse.version(table),
-                "sample": sample,
-            },
-        )
-    except Exception as error:
-        return error
+def _results(
+    lakehouse: Lakehouse, ingested: Sequence[Ingested]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """A materialization per table whose files are all loaded; every table's check, also where one is not."""
+    whole = [each for each in ingested if not each.error and not any(j.stops for j in each.left_out)]
+    described = iter(side_by_side([partial(_metadata, lakehouse, each) for each in whole]))
+    for each in ingested:
+        if each in whole:
+            yield dg.MaterializeResult(
+                asset_key=asset_key(by_name(each.table)),
+                metadata=next(described),
+                check_results=[landing_result(each)],
+            )
+        else:
+            yield landing_result(each)
+
+
+def _metadata(lakehouse: Lakehouse, ingested: Ingested) -> dict[str, Any]:
+    table = by_name(ingested.table)
+    count, sample = count_and_sample(lakehouse, table, Scope.of([ingested.day]))
+    return {
+        "dagster/partition_row_count": count,
+        "dagster/column_schema": column_schema(table),
+        "window": str(Window.of_day(ingested.day)),
+        "rows_read": ingested.rows,
+        "rows_written": ingested.rows,
+        "rows_quarantined": 0,
+        **files_metadata(ingested),
+        "delta_version": lakehouse.version(table),
+        "sample": sample,
+    }
 
 
 def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:

@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from grpc import RpcError
 
 from assets.catalog import asset_key, column_schema
+from assets.checks.bronze import loads
 from assets.checks.quality import results_of
 from assets.limits import attempt_deadline
 from assets.lineage import lineage_metadata
@@ -219,13 +220,6 @@ def each_window(
 
 
 def log_ingested(context: dg.AssetExecutionContext, outcomes: list[Outcome]) -> None:
-    """Bronze partitions that a run of A or Silver loaded on its way."""
-    for ingested in (i for o in outcomes for i in o.ingested if i.files_loaded):
-        schema, name = ingested.table.split(".")
-        context.log_event(
-            dg.AssetMaterialization(
-                dg.AssetKey([schema, name]),
-                partition=ingested.day.isoformat(),
-                metadata={"rows_written": ingested.rows, "files_loaded": ingested.files_loaded},
-            )
-        )
+    """Bronze partitions that a run of A or Silver loaded on its way, with their checks."""
+    for event in loads(i for o in outcomes for i in o.ingested):
+        context.log_event(event)

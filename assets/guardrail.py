@@ -8,11 +8,12 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_spec
-from assets.checks.bronze import VERDICTS
+from assets.checks.bronze import VERDICTS, loads
 from assets.checks.quality import own_specs
 from assets.execution import each_window, log_ingested, running, table_results
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
+from ledger.errors import IngestError
 from ledger.gold import exception_ledger, pipeline_state
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.guardrail import INPUTS, run_guardrail
@@ -47,14 +48,18 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
     )
     def guardrail(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         with running(context, ledger, "pipeline_a", config) as (run, what):
             windows = what.windows or _since_watermark(run, tick_of(context.run.tags))
             if not windows:
                 context.log.info("the watermark is at the tick already: nothing to evaluate")
-            outcomes = each_window(
-                context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
-            )
+            try:
+                outcomes = each_window(
+                    context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
+                )
+            except IngestError as error:  # which files are loaded, and which are not
+                yield from loads(error.ingested)
+                raise
             log_ingested(context, outcomes)
             asked = [v.as_dict() for o in outcomes for v in o.verdicts if v.table.startswith("bronze.")]
             noted = {dq_status.TABLE: {VERDICTS: dg.MetadataValue.json(asked)}}

@@ -7,11 +7,12 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_key, asset_spec
+from assets.checks.bronze import loads
 from assets.checks.quality import measured_results, own_specs
 from assets.execution import each_window, log_ingested, running, table_results
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
-from ledger.errors import QualityGateError
+from ledger.errors import IngestError, QualityGateError
 from ledger.gold import pipeline_state
 from ledger.pipelines.silver import run_silver
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
@@ -50,10 +51,15 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
     )
     def materialize_silver(
         context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
-    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    ) -> Iterator[
+        dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetCheckEvaluation
+    ]:
         with running(context, ledger, "pipeline_silver", config) as (run, what):
             try:
                 outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
+            except IngestError as error:  # which files are loaded, and which are not
+                yield from loads(error.ingested)
+                raise
             except QualityGateError as error:  # the dashboard shows the rate that stopped the run
                 yield from measured_results(WRITES, error.verdicts)
                 raise

@@ -12,6 +12,9 @@ class LedgerError(Exception):
     Only :class:`TransientError` may be retried; every other fault fails at once (spec section 3).
     """
 
+    ingested: tuple[Any, ...] = ()
+    """Of an error while the landing was loaded: what the load did all the same, table by table."""
+
     def __init__(
         self,
         what: str,

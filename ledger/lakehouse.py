@@ -89,10 +89,10 @@ class Lakehouse(ValueWrites):
         aligned = df.select(
             *[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored]
         )
-        names = ", ".join("'" + quoted(f) + "'" for f in files)
+        first, last = quoted(min(files)), quoted(max(files))  # thousands of names would make no statement
         statement = (
-            f"MERGE INTO {self.ref(table)} t USING {self._view(aligned)} s ON t._source_file IN ({names})"
-            f" AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
+            f"MERGE INTO {self.ref(table)} t USING {self._view(aligned)} s ON t._source_file >= '{first}'"
+            f" AND t._source_file <= '{last}' AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
             f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
             " WHEN NOT MATCHED THEN INSERT *"
         )

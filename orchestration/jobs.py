@@ -97,6 +97,7 @@ def jobs_named(*names: str) -> list[Any]:
 
 @cache
 def _jobs() -> tuple[Any, ...]:
+    settings = load_settings()
     keys = {
         "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
         "pipeline_silver_materialization": _selection([silver.WRITES]),
@@ -105,10 +106,10 @@ def _jobs() -> tuple[Any, ...]:
         ),
         "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
         "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
-        "bronze_ingest": _selection([dict.fromkeys(BRONZE, ())]),
+        "bronze_ingest": _bronze(settings),
         HEALTH_JOB: dg.AssetSelection.checks(*health_check_keys(), VERDICTS),
     }
-    executor = run_executor(load_settings())
+    executor = run_executor(settings)
     jobs = [
         dg.define_asset_job(
             name,
@@ -121,6 +122,13 @@ def _jobs() -> tuple[Any, ...]:
         for name, selected in keys.items()
     ]
     return (*jobs, bootstrap_catalog, bad_records_retention_cleanup, *finalize_jobs())
+
+
+def _bronze(settings: Settings) -> dg.AssetSelection:
+    """The Bronze assets; what arrived is only checked where this system loads it."""
+    if settings.bronze.ingest == "landing":
+        return _selection([dict.fromkeys(BRONZE, ())])
+    return dg.AssetSelection.assets(*bronze.KEYS.values()).without_checks()
 
 
 def _selection(

@@ -20,8 +20,10 @@ from ledger.gold import (
     recon_daily_snapshot_flow,
 )
 from ledger.quality import clean, controls, mart
+from ledger.quality.arrivals import LANDING_FILES
 from ledger.quality.verdict import Verdict, worst
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.tables import BRONZE
 
 Writes = Mapping[Table, tuple[str, ...]]
 
@@ -40,8 +42,10 @@ _SILVER = (
     Check(clean.UNIQUE_KEYS, "Does every key exist once in the partitions that the day touched?", "6.2"),
     Check(clean.ACCOUNTED, "Is every Bronze row of the day kept, collapsed or quarantined?", "6.2"),
 )
+_LANDING = Check(LANDING_FILES, "Was every file of the landing day loaded?", "6")
 _EXCEPTIONS = "Did this run find exceptions, and how severe are they?"
 CHECKS: Mapping[tuple[str, ...], tuple[Check, ...]] = {
+    **{(table.full_name,): (_LANDING,) for table in BRONZE},
     **{
         (module.TABLE.full_name,): _SILVER
         for module in (wallet_snapshot, ledger_entries, order_events, order_items, products)

@@ -1,165 +1,249 @@
-"""Landing day to Bronze: typed from source text, nothing lost, loaded once, one commit (spec section 4)."""
+"""Landing days to Bronze: every file accounted for, loaded once, its rows first and its event second (spec section 4)."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 
-from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze.landing import FILE_COLUMNS, LandingFile, SourceText, list_files, read_text
-from ledger.bronze.metadata import FILE_HASH, INGEST_DATE, RAW, SOURCE_FILE, source_columns
+from ledger.bronze.files_read import read_files
+from ledger.bronze.json_files import LARGE
+from ledger.bronze.landing import LandingFile, Listing, list_files, misplaced
+from ledger.bronze.landing_file import TABLE as LANDING_FILE
+from ledger.bronze.landing_file import LandingEvent, Version, append_events, read_events
+from ledger.bronze.landing_history import History, Judged, events_of
+from ledger.bronze.landing_report import Ingested, raise_failures, say
+from ledger.bronze.landing_walk import LeftOut
+from ledger.bronze.metadata import FILE_HASH, RAW, SOURCE_FILE, landing_folder
+from ledger.bronze.still_written import STILL_WRITTEN
 from ledger.contract import Table
-from ledger.errors import IngestError, LedgerError
+from ledger.errors import CommitConflictError
+from ledger.json_text import is_json_record
 from ledger.lakehouse import Lakehouse
-from ledger.money import SOURCE_MONEY, parse_money
-from ledger.text import clean, parse_boolean, parse_integer, parse_timestamp
-from ledger.window import day_start, kst_date, lit_ts
+from ledger.merge import Scope
+from ledger.side_by_side import side_by_side
+from ledger.window import day_start
 
 logger = logging.getLogger(__name__)
-_DEFAULT_SOURCE_SYSTEM = "landing"
+_TRIES = 10
+_LONGEST_PAUSE_SEC = 1.0
+_TORN = "an earlier load read it while it changed: deliver the same content under another name"
 
 
 @dataclass(frozen=True)
-class Ingested:
-    """What one landing day brought to one Bronze table."""
+class _Part:
+    """One table's share of one landing day: what lies there, what was inserted, or why that failed."""
 
-    table: str
+    table: Table
     day: date
-    files_loaded: int
-    files_skipped: int
-    rows: int
+    listing: Listing
+    judged: tuple[Judged, ...] = ()
+    fresh: frozenset[Version] = frozenset()
+    error: Exception | None = None
 
 
-def ingest_day(lakehouse: Lakehouse, table: Table, *, landing: str, day: date, now: datetime) -> Ingested:
-    """Load the files of one landing day that the table does not have yet, in one commit.
+def ingest(
+    lakehouse: Lakehouse,
+    tables: Sequence[Table],
+    *,
+    landing: str,
+    days: Sequence[date],
+    clock: Callable[[], datetime],
+    run_id: str,
+) -> list[Ingested]:
+    """:func:`load`, and its failures as an error once everything else is loaded.
 
-    Raises :class:`IngestError` naming the files that cannot be read, after the other files were loaded.
+    Raises :class:`IngestError` naming the files that cannot be read, or the first error of a table.
     """
-    found = list_files(lakehouse.spark, landing, table, day)
-    fresh = _not_loaded(lakehouse, table, found)
+    done = load(lakehouse, tables, landing=landing, days=days, clock=clock, run_id=run_id)
+    raise_failures(done)
+    return done
+
+
+def load(
+    lakehouse: Lakehouse,
+    tables: Sequence[Table],
+    *,
+    landing: str,
+    days: Sequence[date],
+    clock: Callable[[], datetime],
+    run_id: str,
+) -> list[Ingested]:
+    """Load what the landing days have for the tables; the rows of every file first, then all events in one commit.
+
+    The events are read before the folders are: an event that somebody adds meanwhile is seen by the commit, and all is
+    decided anew. So a file that another load, or a withdrawal, has dealt with in between is never loaded over it, and a
+    load that dies has left rows that no event makes live. Inserts are idempotent.
+
+    What failed is part of the result: a table whose load failed, a file that cannot be read.
+    """
+    scope = Scope.of(days)
+    for attempt in range(1, _TRIES + 1):
+        history = History(
+            [] if lakehouse.known_count(LANDING_FILE, scope) == 0 else read_events(lakehouse, scope)
+        )
+        now = clock()
+        parts = side_by_side(
+            [
+                partial(_load, lakehouse, table, landing=landing, day=day, history=history, now=now)
+                for day in days
+                for table in tables
+            ]
+        )
+        strangers, elsewhere = misplaced(landing, frozenset(days))
+        events = _events(lakehouse, parts, strangers, history, scope, run_id=run_id, now=now)
+        if append_events(lakehouse, events, newest=history.newest_at, scope=scope):
+            break
+        logger.info("the landing changed under this load: decided anew, try %d of %d", attempt + 1, _TRIES)
+        time.sleep(random.uniform(0, _LONGEST_PAUSE_SEC * attempt / _TRIES))
+    else:
+        raise CommitConflictError(
+            f"{_TRIES} loads in a row lost to other loads",
+            table=LANDING_FILE.full_name,
+            action="run it again later",
+        )
+    done = [_ingested(part, history, events) for part in parts]
+    say(done, landing=landing, strangers=strangers, elsewhere=elsewhere)
+    return done
+
+
+def _load(
+    lakehouse: Lakehouse, table: Table, *, landing: str, day: date, history: History, now: datetime
+) -> _Part:
+    """List one table's day and insert the rows of versions that no load has finished; an error is a value."""
+    listing = Listing()
+    try:
+        listing = list_files(lakehouse.spark, landing, table, day, now=now)
+        left_out = tuple(_left_out(entry, day) for entry in listing.left_out)
+        known = {*history.loaded, *history.withdrawn}
+        refused = {f.name: _failed(f, _TORN) for f in listing.files if f.version in history.torn}
+        fresh = [f for f in listing.files if f.version not in known and f.name not in refused]
+        refused |= _insert(lakehouse, table, fresh, day, now) if fresh else {}
+        files = [refused.get(file.name) or _loaded(file) for file in listing.files]
+        inserted = frozenset(f.version for f in fresh if f.name not in refused)
+        return _Part(table, day, listing, (*[history.of(f) for f in files], *left_out), inserted)
+    except Exception as error:
+        return _Part(table, day, listing, error=error)
+
+
+def _loaded(file: LandingFile) -> Judged:
+    return Judged(file.name, file.day, "loaded", file.sha256, file.size)
+
+
+def _left_out(entry: LeftOut, day: date) -> Judged:
+    return Judged(
+        entry.name, day, entry.status, entry.sha256, entry.bytes, reason=entry.reason, stops=entry.stops
+    )
+
+
+def _insert(
+    lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile], day: date, now: datetime
+) -> dict[str, Judged]:
+    """The files' rows in one commit; what becomes of the files that could not be read, or changed while they were."""
     stamp = min(now, day_start(day + timedelta(days=1)) - timedelta(microseconds=1))
-    rows, broken = 0, dict[str, str]()
-    if fresh:
-        try:
-            rows = _load(lakehouse, table, fresh, stamp)
-        except LedgerError:
-            raise
-        except Exception as error:
-            broken = _unreadable(lakehouse, table, fresh, stamp)
-            if not broken:
-                raise
-            readable = [f for f in fresh if f.name not in broken]
-            rows = _load(lakehouse, table, readable, stamp) if readable else 0
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in broken.items())
-            raise IngestError(
-                f"cannot read {reasons} ({rows} rows of the day's other files are loaded)",
-                table=table.full_name,
-                partition=day.isoformat(),
-                action="replace or remove the file, then ingest the day again",
-            ) from error
-    if fresh:
-        logger.info("%s %s: %s rows from %d files", table.full_name, day, f"{rows:,}", len(fresh))
-    return Ingested(table.full_name, day, len(fresh), len(found) - len(fresh), rows)
-
-
-def _not_loaded(lakehouse: Lakehouse, table: Table, files: list[LandingFile]) -> list[LandingFile]:
-    if not files or lakehouse.known_count(table) == 0:
-        return files
-    stored = lakehouse.read(table).where(F.col(SOURCE_FILE).isin([f.name for f in files]))
-    loaded = {
-        (r[SOURCE_FILE], r[FILE_HASH]) for r in stored.select(SOURCE_FILE, FILE_HASH).distinct().collect()
+    with_bytes = [file for file in files if file.size]
+    if not with_bytes:
+        return {}
+    read = read_files(lakehouse, table, with_bytes, stamp)
+    refused = {}
+    for file in with_bytes:
+        # What was read is the content that was hashed only if nobody wrote to the file in between.
+        if not file.is_unchanged:
+            refused[file.name] = Judged(file.name, day, "skipped", bytes=file.size, reason=STILL_WRITTEN)
+        elif file.name in read.failed:
+            refused[file.name] = _failed(file, read.failed[file.name])
+    left = [file for file in with_bytes if file.name not in refused]
+    if left and read.rows is not None:
+        changed = [name for name in refused if name not in read.failed]
+        rows = read.rows.where(~F.col(SOURCE_FILE).isin(changed)) if changed else read.rows
+        extra = [name for name in rows.columns if name not in table.column_names]
+        if extra:
+            lakehouse.add_columns(table, extra)
+        lakehouse.insert_files(table, rows, files=[file.name for file in left], key=table.key[0])
+    # The engine reads large files itself, during the insert: its rows may be of other bytes than the hash.
+    torn = [file for file in left if file.size >= LARGE and not file.is_unchanged]
+    return refused | {
+        file.name: Judged(file.name, day, "skipped", file.sha256, file.size, reason=STILL_WRITTEN)
+        for file in torn
     }
-    return [f for f in files if (f.name, f.sha256) not in loaded]
 
 
-def _load(lakehouse: Lakehouse, table: Table, files: list[LandingFile], stamp: datetime) -> int:
-    rows = bronze_rows(lakehouse, table, files, stamp)
-    extra = [name for name in rows.columns if name not in table.column_names]
-    if extra:
-        lakehouse.add_columns(table, extra)
-    return lakehouse.insert_files(table, rows, files=[f.name for f in files], key=table.key[0]).inserted
+def _failed(file: LandingFile, reason: str) -> Judged:
+    return Judged(file.name, file.day, "failed", file.sha256, file.size, reason=reason, stops=True)
 
 
-def _unreadable(
-    lakehouse: Lakehouse, table: Table, files: Iterable[LandingFile], stamp: datetime
-) -> dict[str, str]:
-    """The files that fail when read alone, each with the first line of its error."""
-    broken = {}
-    for file in files:
-        try:
-            bronze_rows(lakehouse, table, [file], stamp).agg(F.count(RAW)).collect()
-        except Exception as error:
-            broken[file.name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return broken
+def _events(
+    lakehouse: Lakehouse,
+    parts: Sequence[_Part],
+    strangers: Mapping[date, Sequence[LeftOut]],
+    history: History,
+    scope: Scope,
+    *,
+    run_id: str,
+    now: datetime,
+) -> list[LandingEvent]:
+    counts = _rows_per_file(lakehouse, parts, scope)
+    found = []
+    for judged in (judged for part in parts for judged in part.judged):
+        if judged.version in counts:
+            rows, unparsable = counts[judged.version]
+            judged = replace(judged, rows=rows, unparsable_rows=unparsable)
+        found.append(judged)
+    found += [_left_out(entry, day) for day, entries in sorted(strangers.items()) for entry in entries]
+    return events_of(history, found, run_id=run_id, now=now)
 
 
-def bronze_rows(lakehouse: Lakehouse, table: Table, files: list[LandingFile], stamp: datetime) -> DataFrame:
-    """The files as Bronze rows: the contract's columns in their types, then the unknown fields as strings."""
-    frames = [_typed(table, source, stamp) for source in read_text(lakehouse, table, files)]
-    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+def _rows_per_file(
+    lakehouse: Lakehouse, parts: Sequence[_Part], scope: Scope
+) -> dict[Version, tuple[int, int]]:
+    """Rows, and rows whose text is no record, of the versions that were just inserted. One query for all tables."""
+    found = dict.fromkeys([version for part in parts for version in part.fresh], (0, 0))
+    frames = []
+    for table in dict.fromkeys(part.table for part in parts if part.fresh):
+        names = sorted(name for part in parts if part.table is table for name, _ in part.fresh)
+        stored = lakehouse.read(table, scope).where(F.col(SOURCE_FILE).between(names[0], names[-1]))
+        is_unparsable = F.col(RAW).isNotNull() & ~is_json_record(F.col(RAW))
+        frames.append(
+            stored.groupBy(SOURCE_FILE, FILE_HASH).agg(
+                F.count(F.lit(1)).alias("rows"), F.sum(is_unparsable.cast("bigint")).alias("unparsable")
+            )
+        )
+    if frames:
+        for row in reduce(lambda a, b: a.unionAll(b), frames).collect():
+            version = row[SOURCE_FILE], row[FILE_HASH]
+            if version in found:
+                found[version] = row["rows"], row["unparsable"]
+    return found
 
 
-def _typed(table: Table, source: SourceText, stamp: datetime) -> DataFrame:
-    """Texts, then values, then what did not parse: one projection each, so that no expression is written twice."""
-    known = source_columns(table)
-    absent = F.lit(None).cast("string")
-    texts = {f"_t_{c.name}": F.when(F.col("_ok"), source.columns.get(c.name, absent)) for c in known}
-    extra = {name: F.when(F.col("_ok"), source.columns[name]) for name in source.extra}
-    leftover = F.lit(False) if source.leftover is None else F.coalesce(source.leftover, F.lit(False))
-    files = [F.col(name) for name in FILE_COLUMNS]
-    read = source.df.withColumn("_ok", source.is_record).select(
-        "_ok", *files, source.raw.alias("_text"), leftover.alias("_leftover"), *_named(texts), *_named(extra)
+def _ingested(part: _Part, history: History, events: Sequence[LandingEvent]) -> Ingested:
+    """What the load did to one table's day, and what of it is live now."""
+    folder = f"{landing_folder(part.table)}/"
+    loaded = [
+        e
+        for e in events
+        if e.status == "loaded" and e.path.startswith(folder) and e.landing_date_kst == part.day
+    ]
+    live = [
+        e
+        for e in history.with_events(events).live.values()
+        if e.path.startswith(folder) and e.landing_date_kst == part.day
+    ]
+    there = {judged.path for judged in part.judged}
+    return Ingested(
+        table=part.table.full_name,
+        day=part.day,
+        files_loaded=len(loaded),
+        rows=sum(event.rows or 0 for event in loaded),
+        live_files=len(live),
+        live_rows=sum(event.rows or 0 for event in live),
+        left_out=tuple(judged for judged in part.judged if judged.status != "loaded"),
+        vanished=() if part.error else tuple(sorted(e.path for e in live if e.path not in there)),
+        error=part.error,
     )
-    typed = [c for c in known if c.type != "string"]
-    written = {f"_w_{c.name}": clean(F.col(f"_t_{c.name}")) for c in typed}
-    trimmed = read.withColumns(written)
-    parsed = {}
-    for c in typed:
-        value = _parse(F.col(f"_w_{c.name}"), c.type)
-        parsed[f"_p_{c.name}"] = F.when(~source.refused[c.name], value) if c.name in source.refused else value
-    values = trimmed.withColumns(parsed)
-    lost = [F.col(f"_w_{c.name}").isNotNull() & F.col(f"_p_{c.name}").isNull() for c in typed]
-    is_unclean = reduce(lambda a, b: a | b, [~F.col("_ok"), F.col("_leftover"), *lost])
-    columns = {c.name: F.col(f"_t_{c.name}" if c.type == "string" else f"_p_{c.name}") for c in known}
-    rows = values.select(
-        *_named(columns), *files, F.when(is_unclean, F.col("_text")).alias(RAW), *source.extra
-    )
-    return _stamped(table, rows, stamp)
-
-
-def _named(columns: dict[str, Column]) -> list[Column]:
-    return [column.alias(name) for name, column in columns.items()]
-
-
-def _stamped(table: Table, df: DataFrame, stamp: datetime) -> DataFrame:
-    """Metadata that the record does not carry; without an extraction time it was extracted when it arrived."""
-    ingested = F.coalesce("ingested_at", lit_ts(stamp))
-    stamped = {
-        "ingested_at": ingested,
-        "source_extracted_at": F.coalesce("source_extracted_at", ingested),
-        "batch_id": _unless_blank("batch_id", F.col("_file_batch")),
-        "source_system": _unless_blank("source_system", F.lit(_DEFAULT_SOURCE_SYSTEM)),
-        INGEST_DATE: kst_date(ingested),
-    }
-    extra = [n for n in df.columns if n not in table.column_names and n not in FILE_COLUMNS]
-    names = (*table.column_names, *extra)
-    return df.select(*[(stamped[n] if n in stamped else F.col(n)).alias(n) for n in names])
-
-
-def _unless_blank(name: str, otherwise: Column) -> Column:
-    return F.when(clean(F.col(name)).isNotNull(), F.col(name)).otherwise(otherwise)
-
-
-def _parse(text: Column, type_: str) -> Column:
-    if type_ == SOURCE_MONEY:
-        return parse_money(text)
-    if type_ == "timestamp":
-        return parse_timestamp(text)
-    if type_ == "boolean":
-        return parse_boolean(text)
-    return parse_integer(text, type_)

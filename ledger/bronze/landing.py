@@ -1,220 +1,196 @@
-"""Landing files: finding a day's files and reading every value as its source text (spec section 4)."""
+"""The files of a landing day: those that a load reads, with their content's hash, and those that it leaves out (spec 4)."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache, reduce
+import logging
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
-from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
-from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
-from ledger.bronze.tabular import BROKEN_ROW, read_as_text
+from ledger.bronze.landing_file import Version
+from ledger.bronze.landing_names import day_folder, landing_day
+from ledger.bronze.landing_walk import Identity, LeftOut, Readable, identity_of, text_of, walk, why
+from ledger.bronze.metadata import landing_folder
+from ledger.bronze.still_written import STILL_WRITTEN, is_cut_off, is_young
 from ledger.contract import Table
-from ledger.json_text import is_json_record, is_shallow, json_field, json_names
-from ledger.lakehouse import Lakehouse
-from ledger.money import SOURCE_MONEY
+from ledger.errors import IngestError, TransientError
+from ledger.tables import BRONZE
 
-FORMATS = ("jsonl", "csv", "parquet")
-_FLOATS = ("float", "double")
-# Names that every engine accepts as a Delta column without column mapping; a leading underscore is ours.
-_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-_BYTE_ORDER_MARK = "\ufeff"
+logger = logging.getLogger(__name__)
+_READERS = 8
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """One file of one landing day: where it is, its name relative to the landing root, its content hash."""
+    """One file of one landing day: where it is, its name relative to the landing root, its content's hash.
+
+    ``format`` is ``json``, ``csv`` or ``parquet``; ``identity`` is what the file system said before the content was read; None where there is none to ask.
+    """
 
     path: str
     name: str
     sha256: str
+    format: str
+    day: date
+    size: int
+    compressed: bool = False
+    identity: Identity | None = None
 
     @property
-    def format(self) -> str:
-        return self.name.rsplit(".", 1)[-1]
+    def version(self) -> Version:
+        return self.name, self.sha256
 
     @property
     def batch_id(self) -> str:
         return f"{self.name.rsplit('/', 1)[-1]}:{self.sha256[:16]}"
 
-
-def list_files(spark: SparkSession, landing: str, table: Table, day: date) -> list[LandingFile]:
-    """The landing files of one KST day, by name; an absent folder is an empty day."""
-    folder = f"{landing_folder(table)}/date={day.isoformat()}"
-    if "://" in landing:
-        return _list_cloud_files(spark, landing, folder)
-    root = Path(landing)
-    paths = sorted(p for p in (root / folder).glob("*") if p.is_file() and p.suffix[1:] in FORMATS)
-    return [LandingFile(str(p), p.relative_to(root).as_posix(), _sha256(p)) for p in paths]
-
-
-def _sha256(path: Path) -> str:
-    """The file's content hash; a file is read again only when its inode, size or time changed."""
-    found = path.stat()
-    return _hash_of(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _hash_of(path: Path, *_identity: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[LandingFile]:
-    """Cloud storage is listed and hashed by the engine, which has the credentials."""
-    reader = spark.read.format("binaryFile").option("pathGlobFilter", "*.{" + ",".join(FORMATS) + "}")
-    try:
-        rows = (
-            reader.load(f"{landing}/{folder}").select("path", F.sha2("content", 256).alias("sha")).collect()
-        )
-    except PySparkException as error:
-        if "PATH_NOT_FOUND" in str(error):
-            return []
-        raise
-    names = sorted((row["path"].rsplit("/", 1)[-1], row["path"], row["sha"]) for row in rows)
-    return [LandingFile(path, f"{folder}/{name}", sha) for name, path, sha in names]
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is still what it was when its content was hashed."""
+        if self.identity is None:
+            return True
+        try:
+            return identity_of(os.stat(self.path)) == self.identity
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)
-class SourceText:
-    """Records of several files as text: ``columns`` maps a column to its source text, ``raw`` is the whole record.
+class Listing:
+    """A landing day's folder of one table."""
 
-    ``df`` also carries each record's FILE_COLUMNS. ``is_record`` is false where the text is no record at all;
-    ``refused`` columns hold values whose type cannot be trusted (a Parquet float is no money); ``extra`` are
-    fields that the contract does not know; ``leftover`` is true where a field fits no column, so that the
-    record's text has to be kept.
+    files: tuple[LandingFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def list_files(spark: SparkSession, landing: str, table: Table, day: date, *, now: datetime) -> Listing:
+    """Everything in one table's folder of one KST day, by name; an absent folder is an empty day.
+
+    Raises :class:`IngestError` when the landing root is no folder.
     """
+    if "://" in landing:
+        from ledger.bronze.cloud_listing import list_cloud_files
 
-    df: DataFrame
-    columns: dict[str, Column]
-    raw: Column
-    is_record: Column
-    extra: tuple[str, ...] = ()
-    refused: dict[str, Column] = field(default_factory=dict)
-    leftover: Column | None = None
-
-
-FILE_COLUMNS = (SOURCE_FILE, FILE_HASH, "_file_batch")
-
-
-def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> list[SourceText]:
-    """The records of the files, every value as its source text, one result per kind of file.
-
-    Blank lines are no records.
-    """
-    lines = [f for f in files if f.format == "jsonl"]
-    others = [f for f in files if f.format != "jsonl"]
-    found = [_read_json_lines(lakehouse, table, lines)] if lines else []
-    remote = [f for f in others if ":/" in f.path]  # a URI, as the engine spells it
-    local = [f for f in others if f not in remote]
-    found += [_read_with_spark(lakehouse.spark, table, file) for file in remote]
-    return found + ([_read_with_arrow(lakehouse, table, local)] if local else [])
-
-
-def _with_file(df: DataFrame, file: LandingFile) -> DataFrame:
-    values = dict(zip(FILE_COLUMNS, (file.name, file.sha256, file.batch_id), strict=True))
-    return df.withColumns({name: F.lit(value) for name, value in values.items()})
-
-
-def _read_json_lines(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    frames = [_with_file(lakehouse.spark.read.text(file.path), file) for file in files]
-    df = reduce(lambda a, b: a.unionAll(b), frames)
-    df = df.withColumn("value", F.ltrim(F.col("value"), F.lit(_BYTE_ORDER_MARK)))
-    df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
-    value, known = F.col("value"), _known(table)
-    keeps_text = lakehouse.keeps_json_text
-    keys = json_names(value, engine_keeps_text=keeps_text)
-    shapes = df.select(keys.alias("keys")).distinct()
-    repeats = F.size("keys") != F.size(F.array_distinct("keys"))
-    names = shapes.select(F.explode("keys").alias("name"), repeats.alias("repeats"))
-    seen = names.groupBy("name").agg(F.max("repeats").alias("repeats")).collect()
-    extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
-    has_leftover = (
-        reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
-    )
-    columns = {
-        name: json_field(value, name, engine_keeps_text=keeps_text) for name in (*sorted(known), *extra)
-    }
-    is_record = is_json_record(
-        value, may_repeat_names=any(row["repeats"] for row in seen), engine_keeps_text=keeps_text
-    )
-    if not keeps_text:
-        is_record = is_record & is_shallow(value)
-    return SourceText(df, columns, value, is_record, extra, leftover=has_leftover)
-
-
-def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    """CSV and Parquet through Arrow, where this process sees the files: every engine gets the same text."""
-    rows, floats = read_as_text(
-        [
-            (f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True)))
-            for f in files
-        ]
-    )
-    refused = {
-        name: F.col(SOURCE_FILE).isin(sorted(names))
-        for name, names in floats.items()
-        if name in _exact_columns(table)
-    }
-    return _from_columns(table, lakehouse.from_arrow(rows), refused)
-
-
-def _read_with_spark(spark: SparkSession, table: Table, file: LandingFile) -> SourceText:
-    """CSV and Parquet of a cloud URI through the engine's own readers; a ragged CSV is an unreadable file there."""
-    if file.format == "csv":
-        reader = spark.read.option("mode", "FAILFAST")
-        df = reader.csv(file.path, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')
-        return _from_columns(table, _with_file(df, file), {})
-    df = spark.read.parquet(file.path)
-    floats = {f.name for f in df.schema.fields if f.dataType.simpleString() in _FLOATS}
-    return _from_columns(
-        table, _with_file(df, file), {name: F.lit(True) for name in floats & _exact_columns(table)}
+        return list_cloud_files(spark, landing, table, day)
+    root = Path(landing)
+    if root.exists() and not root.is_dir():
+        raise IngestError(
+            f"the landing root {text_of(landing)} is not a folder",
+            action="set lakehouse.landing to the folder",
+        )
+    if not root.exists():
+        return Listing()
+    try:
+        found = list(walk(root, landing_folder(table), day_folder(day)))
+    except OSError as error:
+        raise TransientError(
+            f"the landing {text_of(landing)} cannot be read: {error.strerror}",
+            table=table.full_name,
+            partition=day.isoformat(),
+            action="see that its storage is there, then run the same command again",
+        ) from error
+    readable = [entry for entry in found if isinstance(entry, Readable)]
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="hash") as pool:
+        hashed = list(pool.map(lambda entry: _hashed(entry, day, now), readable))
+    return Listing(
+        tuple(file for file in hashed if isinstance(file, LandingFile)),
+        tuple(entry for entry in (*found, *hashed) if isinstance(entry, LeftOut)),
     )
 
 
-def _exact_columns(table: Table) -> set[str]:
-    """Columns that a binary float cannot carry: money and whole numbers."""
-    return {c.name for c in table.columns if c.type in (SOURCE_MONEY, "bigint", "int")}
-
-
-def _known(table: Table) -> set[str]:
-    return {c.name for c in source_columns(table)}
-
-
-def _from_columns(table: Table, df: DataFrame, refused: dict[str, Column]) -> SourceText:
-    known = _known(table)
-    names = [name for name in df.columns if name not in (BROKEN_ROW, *FILE_COLUMNS)]
-    extra, leftover = _split_unknown(table, [n for n in names if n not in known])
-    quoted = {name: F.col(f"`{name}`").cast("string") for name in names}
-    columns = {name: text for name, text in quoted.items() if name in known or name in extra}
-    raw = F.to_json(F.struct(*[text.alias(name) for name, text in quoted.items()])) if names else F.lit("{}")
-    is_record = F.lit(True)
-    if BROKEN_ROW in df.columns:
-        raw, is_record = F.coalesce(F.col(BROKEN_ROW), raw), F.col(BROKEN_ROW).isNull()
-    return SourceText(df, columns, raw, is_record, extra, refused, _any_present(quoted, leftover))
-
-
-def _any_present(texts: dict[str, Column], names: tuple[str, ...]) -> Column | None:
-    if not names:
+def _hashed(entry: Readable, day: date, now: datetime) -> LandingFile | LeftOut | None:
+    """The file with its hash; left out while somebody writes to it; None when it is gone by now."""
+    try:
+        if is_young(entry.modified_ns, now) and is_cut_off(entry.path, entry.kind, entry.size):
+            return LeftOut(entry.name, "skipped", STILL_WRITTEN, bytes=entry.size)
+        digest = _hash_of(str(entry.path), entry.identity)
+    except FileNotFoundError:
         return None
-    return F.coalesce(*[texts[name] for name in names]).isNotNull()
+    except OSError as error:
+        return LeftOut(entry.name, "failed", why(error), bytes=entry.size, stops=True)
+    if digest is None:
+        return LeftOut(entry.name, "skipped", STILL_WRITTEN, bytes=entry.size)
+    return LandingFile(
+        str(entry.path),
+        entry.name,
+        digest,
+        entry.kind.format,
+        day,
+        entry.size,
+        entry.kind.compressed,
+        entry.identity,
+    )
 
 
-def _split_unknown(table: Table, names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Unknown field names that can become string columns, and those that cannot (their record keeps its text)."""
-    taken = {name.lower() for name in table.column_names}
-    extra, leftover = [], []
-    for name in sorted(names):
-        if _COLUMN_NAME.fullmatch(name) and name.lower() not in taken:
-            taken.add(name.lower())
-            extra.append(name)
-        else:
-            leftover.append(name)
-    return tuple(extra), tuple(leftover)
+@lru_cache(maxsize=20_000)
+def _hash_if_still(path: str, identity: Identity) -> str:
+    """Raises ``_ChangedError`` when the open file is not the one that was listed, before or after it was read."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:  # never waits for a FIFO's writer
+        before = os.fstat(stream.fileno())
+        if not stat.S_ISREG(before.st_mode) or identity_of(before) != identity:
+            raise _ChangedError
+        digest = hashlib.sha256()
+        while block := stream.read(_READ_BYTES):
+            digest.update(block)
+        if identity_of(os.fstat(stream.fileno())) != identity:
+            raise _ChangedError
+    return digest.hexdigest()
+
+
+class _ChangedError(Exception):
+    """Somebody writes to the file."""
+
+
+def _hash_of(path: str, identity: Identity) -> str | None:
+    """The content's SHA-256; None when the file changed on the way. Unchanged files are read once per process."""
+    try:
+        return _hash_if_still(path, identity)
+    except _ChangedError:
+        return None
+
+
+def misplaced(landing: str, days: frozenset[date]) -> tuple[dict[date, list[LeftOut]], list[str]]:
+    """What lies in a local landing where no load looks: per landing day the files in a folder of no table, and the names
+    of all else (files beside the day folders, folders that are no day)."""
+    root = Path(landing)
+    known = {landing_folder(table) for table in BRONZE}
+    by_day: dict[date, list[LeftOut]] = {}
+    elsewhere: list[str] = []
+    if "://" in landing or not root.is_dir():
+        return by_day, elsewhere
+    for entry in _visible(root):
+        if not entry.is_dir() or entry.name not in known:
+            elsewhere.append(text_of(entry.name))
+        for below in _visible(Path(entry.path)) if entry.is_dir() else []:
+            day = landing_day(below.name)
+            if entry.name in known and (day is None or not below.is_dir()):
+                elsewhere.append(text_of(f"{entry.name}/{below.name}"))
+            elif entry.name not in known and day in days:
+                by_day.setdefault(day, []).extend(_strangers(root, entry.name, day))
+    return by_day, sorted(elsewhere)
+
+
+def _strangers(root: Path, folder: str, day: date) -> list[LeftOut]:
+    """Whatever it is: it is failed, as the table that it is meant for does not exist."""
+    reason = f"{text_of(folder)!r} is the folder of no table"
+    return [
+        entry
+        if isinstance(entry, LeftOut) and entry.status == "skipped"
+        else LeftOut(entry.name, "failed", reason)
+        for entry in walk(root, folder, day_folder(day))
+    ]
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "_"))]
+    except OSError:
+        return []

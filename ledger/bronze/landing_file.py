@@ -6,7 +6,7 @@ died in between, or that lost a race, has left rows without an event: they are n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -17,6 +17,7 @@ from ledger.contract import Table, opt, req
 from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.window import sql_timestamp
 
 Status = Literal["loaded", "skipped", "failed", "superseded", "withdrawn"]
 Version = tuple[str, str]
@@ -29,7 +30,7 @@ TABLE = Table(
     grain="one event of one version of a landing file",
     columns=(
         req("path", "string", "landing file, relative to the landing root"),
-        req("sha256", "string", "SHA-256 of its content, hex; empty where the content could not be read"),
+        req("sha256", "string", "SHA-256 of its content, hex; empty where the content was not read"),
         req("landing_date_kst", "date", "KST day of the landing folder"),
         opt("bytes", "bigint", "size of the file, bytes"),
         opt("rows", "bigint", "Bronze rows of the file"),
@@ -37,7 +38,7 @@ TABLE = Table(
         req("status", "string", "loaded, skipped, failed, superseded or withdrawn"),
         opt("reason", "string", "why it is so; null for an ordinary load"),
         req("run_id", "string", "run that loaded or judged the file"),
-        req("at", "timestamp", "UTC instant of the event; later than every earlier event's"),
+        req("at", "timestamp", "UTC instant of the event; later than every earlier one of the landing day"),
     ),
     write="append",
     partition_by="landing_date_kst",
@@ -71,6 +72,23 @@ def read_events(lakehouse: Lakehouse, scope: Scope | None = None) -> list[Landin
     rows = lakehouse.read(TABLE, scope).withColumn("at", F.unix_micros("at")).collect()
     events = [LandingEvent(**(row.asDict() | {"at": from_micros(row["at"])})) for row in rows]
     return sorted(events, key=lambda event: event.at)
+
+
+def append_events(
+    lakehouse: Lakehouse, events: Sequence[LandingEvent], *, newest: datetime | None, scope: Scope
+) -> bool:
+    """All events in one commit, unless ``scope`` has one by now that is newer than ``newest``; false then. No events
+    make no commit."""
+    if not events:
+        return True
+    return lakehouse.append_after(
+        TABLE,
+        lakehouse.rows(TABLE, [vars(event) for event in events]),
+        order="at",
+        newest=sql_timestamp(newest) if newest else None,
+        expected=len(events),
+        scope=scope,
+    )
 
 
 def newest_versions(events: Iterable[LandingEvent]) -> dict[str, LandingEvent]:

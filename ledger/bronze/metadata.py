@@ -17,7 +17,9 @@ METADATA = (
     opt(SOURCE_FILE, "string", "landing file, relative to the landing root"),
     opt(FILE_HASH, "string", "SHA-256 of the landing file, hex"),
     opt(RAW, "string", "source text of a record that did not parse cleanly, else null"),
-    opt(INGEST_DATE, "date", "KST day of ingested_at"),
+    opt(
+        INGEST_DATE, "date", "KST day of the landing folder; of ingested_at where another system fills Bronze"
+    ),
 )
 _RESERVED = frozenset({SOURCE_FILE, FILE_HASH, RAW, INGEST_DATE})
 

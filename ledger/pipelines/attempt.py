@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Literal
 
-from ledger.bronze.ingest import Ingested, ingest_day
+from ledger.bronze.ingest import ingest
+from ledger.bronze.landing_report import Ingested
 from ledger.contract import Table
 from ledger.errors import LedgerError
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode
-from ledger.side_by_side import side_by_side
 from ledger.state import Attempt, PipelineName, record_failure
 from ledger.tables import BRONZE
 from ledger.window import Window
@@ -133,12 +133,13 @@ def load_landing(run: Run, window: Window) -> list[Ingested]:
     """Load the landing days that the window covers (nothing where another system fills Bronze)."""
     if run.ingest == "external":
         return []
-    return side_by_side(
-        [
-            partial(ingest_day, run.lakehouse, table, landing=run.landing, day=part.date_kst, now=run.clock())
-            for part in window.split_by_day()
-            for table in BRONZE
-        ]
+    return ingest(
+        run.lakehouse,
+        BRONZE,
+        landing=run.landing,
+        days=[part.date_kst for part in window.split_by_day()],
+        clock=run.clock,
+        run_id=run.run_id,
     )
 
 

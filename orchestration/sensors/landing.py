@@ -1,15 +1,15 @@
 """Landing files that arrived: today's are loaded, those of a day that Silver has done make it run again (spec 4).
 
 A and Silver load the landing days of their windows themselves, so this sensor brings freshness, and corrections of
-old days that no window would look at again.
+old days that no window would look at again. A landing that is away (a mount, say) is no empty landing: nothing is
+forgotten, and nothing is asked for again when it is back.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -17,26 +17,21 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from configs.settings import Settings
-from ledger.bronze.landing import FORMATS
+from ledger.bronze.still_written import SETTLE as SETTLE
+from ledger.errors import IngestError
 from ledger.window import kst_day
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.runs import REASON_TAG, succeeded_days
 from orchestration.schedules import request
+from orchestration.sensors.arrivals import Arrived, Landing
+from orchestration.sensors.arrivals import arrived as arrived
+from orchestration.sensors.landing_cursor import Cursor, Mark
 from resources.ledger import LedgerResource
 
+logger = logging.getLogger(__name__)
 INGEST_JOB = "bronze_ingest"
-# A file that was written to more recently may still be growing.
-SETTLE = timedelta(seconds=60)
-_FOLDER = "date="
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """A landing day's files as one fingerprint; ``settled`` is false while one of them may still be written."""
-
-    fingerprint: str
-    files: int
-    settled: bool
+AWAY_EVALUATIONS = 5
+"""So many evaluations in a row that cannot see the landing are an alarm: the tick fails, and every one after it."""
 
 
 def landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -67,38 +62,67 @@ def landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Sen
     return landing_files
 
 
-def arrived(root: Path, earliest: date, now: datetime) -> dict[date, Arrived]:
-    """The landing days from ``earliest`` on that have files."""
-    files: dict[date, list[tuple[str, int, int]]] = {}
-    for path in root.glob(f"*/{_FOLDER}*/*"):
-        day = _day(path.parent.name)
-        if day is None or day < earliest or path.suffix[1:] not in FORMATS:
-            continue
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            continue  # replaced at this moment: the next evaluation sees it
-        files.setdefault(day, []).append(
-            (path.relative_to(root).as_posix(), found.st_size, found.st_mtime_ns)
-        )
-    settled_ns = int((now - SETTLE).timestamp() * 1e9)
-    return {
-        day: Arrived(_fingerprint(listed), len(listed), max(mtime for *_, mtime in listed) <= settled_ns)
-        for day, listed in files.items()
-    }
-
-
 def evaluate(
-    instance: dg.DagsterInstance, found: Mapping[date, Arrived], cursor: str | None, now: datetime
+    instance: dg.DagsterInstance, found: Landing, cursor: str | None, now: datetime
 ) -> dg.SensorResult:
-    """What is to be loaded, and the cursor: the fingerprint of every landing day that was dealt with."""
-    known = _parse(cursor)
-    if known is None:
-        settled = {day: a.fingerprint for day, a in found.items() if a.settled}
+    """What is to be loaded, and the cursor: every landing day that was dealt with, as it was then.
+
+    Raises :class:`IngestError` when the landing is away for :data:`AWAY_EVALUATIONS` evaluations in a row.
+    """
+    before = Cursor.parse(cursor).since(found.earliest)
+    gone = before.folders() - found.folders
+    away = found.away or (f"{', '.join(sorted(gone))} is not there any more" if gone else None)
+    if away:
+        return _away(before, away)
+    if before.days is None:
+        settled = {day: Mark(a.tables) for day, a in found.days.items() if a.settled}
         reason = f"first evaluation: {len(settled)} landing days are there, watching for changes from now on"
-        return dg.SensorResult(skip_reason=reason, cursor=_text(settled))
-    changed = [day for day in sorted(found) if known.get(day) != found[day].fingerprint]
-    ready = [day for day in changed if found[day].settled and day <= kst_day(now)]
+        return dg.SensorResult(skip_reason=reason, cursor=str(Cursor(settled)))
+    known = dict(before.days)
+    for day, mark in known.items():
+        if mark.is_legacy and day in found.days:
+            known[day] = Mark(found.days[day].tables)
+    changed = [day for day in sorted(found.days) if _is_changed(known.get(day), found.days[day])]
+    ready = [day for day in changed if found.days[day].settled and day <= kst_day(now)]
+    requests = _requests(instance, ready, found.days, known)
+    return dg.SensorResult(
+        run_requests=requests,
+        cursor=str(Cursor(known)),
+        skip_reason=None if requests else _nothing(changed, ready),
+    )
+
+
+def _away(before: Cursor, why: str) -> dg.SensorResult:
+    count = before.away + 1
+    what = f"the landing is away: {why}"
+    if count >= AWAY_EVALUATIONS:
+        raise IngestError(
+            f"{what}, for {count} evaluations in a row",
+            action="mount it again; where its files moved for good set lakehouse.landing, or reset the sensor's cursor",
+        )
+    if count == 1:
+        logger.warning("%s", what)
+    first = "first evaluation: " if before.days is None else ""
+    return dg.SensorResult(
+        skip_reason=f"{first}{what} (evaluation {count} of {AWAY_EVALUATIONS}, then it is an alarm);"
+        " nothing is forgotten",
+        cursor=str(replace(before, away=count)),
+    )
+
+
+def _is_changed(mark: Mark | None, what: Arrived) -> bool:
+    """Whether a table's files are others than those that were dealt with; what is gone is no change."""
+    tables = mark.tables if mark else {}
+    return any(tables.get(folder) != fingerprint for folder, fingerprint in what.tables.items())
+
+
+def _requests(
+    instance: dg.DagsterInstance,
+    ready: Sequence[date],
+    found: Mapping[date, Arrived],
+    known: dict[date, Mark],
+) -> list[dg.RunRequest]:
+    """A run per ready day, noted in ``known``; one load at a time, what came meanwhile is for the next evaluation."""
     done = succeeded_days(instance, "pipeline_silver") if ready else set()
     is_loading = bool(ready) and bool(
         instance.get_runs(dg.RunsFilter(job_name=INGEST_JOB, statuses=NOT_FINISHED_STATUSES), limit=1)
@@ -106,17 +130,16 @@ def evaluate(
     requests = []
     for day in ready:
         if day not in done and is_loading:
-            continue  # one load at a time; what came meanwhile is seen by the next evaluation
-        requests.append(_request(day, found[day], is_done=day in done))
-        known[day] = found[day].fingerprint
-    kept = {day: known[day] for day in known if day in found}
-    return dg.SensorResult(
-        run_requests=requests, cursor=_text(kept), skip_reason=None if requests else _nothing(changed, ready)
-    )
+            continue
+        before = known.get(day, Mark())
+        requests.append(_request(day, found[day], before.requests, is_done=day in done))
+        known[day] = Mark({**before.tables, **found[day].tables}, before.requests + 1)
+    return requests
 
 
-def _request(day: date, what: Arrived, *, is_done: bool) -> dg.RunRequest:
-    key = f"landing:{day}:{what.fingerprint}"
+def _request(day: date, what: Arrived, nth: int, *, is_done: bool) -> dg.RunRequest:
+    # Files that are put back as they were before make a change, too: the same files may be asked for again.
+    key = f"landing:{day}:{what.fingerprint}:{nth}"
     if is_done:
         return request("pipeline_silver", day, key, "landing files of a finished day changed")
     return dg.RunRequest(
@@ -133,25 +156,3 @@ def _nothing(changed: Sequence[date], ready: Sequence[date]) -> str:
     if changed:
         return f"files of {', '.join(map(str, changed))} may still be written"
     return "no new landing files"
-
-
-def _day(folder: str) -> date | None:
-    try:
-        return date.fromisoformat(folder.removeprefix(_FOLDER))
-    except ValueError:
-        return None  # no landing day: nothing reads it
-
-
-def _fingerprint(files: Sequence[tuple[str, int, int]]) -> str:
-    return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()[:16]
-
-
-def _parse(cursor: str | None) -> dict[date, str] | None:
-    try:
-        return {date.fromisoformat(day): str(mark) for day, mark in json.loads(cursor or "").items()}
-    except (ValueError, AttributeError):
-        return None
-
-
-def _text(marks: Mapping[date, str]) -> str:
-    return json.dumps({day.isoformat(): mark for day, mark in sorted(marks.items())})

@@ -17,7 +17,7 @@ _OF_THE_RUN = {
     *("source_table", "window_start_ts", "window_end_ts", "event_count", "dq_tag", "severity", "reason"),
     *("domain", "exception_type", "metric"),
 }
-_WITHOUT = {"gold.pipeline_state", "gold.pipeline_run_log", "gold.dim_rule_scd2"}
+_WITHOUT = {"bronze.landing_file", "gold.pipeline_state", "gold.pipeline_run_log", "gold.dim_rule_scd2"}
 
 
 @pytest.mark.parametrize("key", sorted(LINEAGE))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from ledger.errors import IngestError
 from ledger.window import kst_day
 from orchestration.definitions import defs
-from orchestration.sensors.landing import SETTLE, arrived, evaluate
+from orchestration.sensors.landing import AWAY_EVALUATIONS, SETTLE, arrived, evaluate
 from resources.ledger import LedgerResource
 from tests.orchestration.records import STARTED, SUCCESS, D, Records, day, requested, utc
 
@@ -29,9 +32,14 @@ class Landing:
         root.mkdir(exist_ok=True)
 
     def file(
-        self, on: date | str, name: str = "a.jsonl", text: str = "{}", age: timedelta = 2 * SETTLE
+        self,
+        on: date | str,
+        name: str = "a.jsonl",
+        text: str = "{}",
+        age: timedelta = 2 * SETTLE,
+        table: str = "orders",
     ) -> Path:
-        path = self.root / "orders" / f"date={on}" / name
+        path = self.root / table / f"date={on}" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         at = (NOW - age).timestamp()
@@ -129,14 +137,131 @@ def test_what_is_no_landing_file_is_not_seen(landing: Landing) -> None:
 
 
 def test_days_leave_the_cursor_with_the_lookback(landing: Landing) -> None:
-    """INV-33: the cursor does not grow for ever."""
+    """INV-33: the cursor does not grow for ever; a day whose files were archived is remembered until then."""
     landing.file(day(-35))
     landing.file(D)
     landing.evaluate()
-    assert set(json.loads(landing.cursor or "")) == {str(day(-35)), str(D)}
     landing.file(day(-35)).unlink()
     landing.evaluate()
-    assert set(json.loads(landing.cursor or "")) == {str(D)}
+    assert set(json.loads(landing.cursor or "")) == {str(day(-35)), str(D)}
+    found = arrived(landing.root, day(-34), NOW)
+    cursor = evaluate(landing.records.instance, found, landing.cursor, NOW).cursor
+    assert set(json.loads(cursor or "")) == {str(D)}
+
+
+def test_what_a_load_reads_is_seen(landing: Landing) -> None:
+    """INV-33: sub-folders, letter case, compressed text; not what is skipped for its name."""
+    landing.evaluate()
+    for name in ("sub/a.JSONL", "b.csv.gz", "out.parquet/part-0.parquet"):
+        landing.file(D, name)
+        assert requested(landing.evaluate()) == [("bronze_ingest", str(D))], name
+    for name in (".hidden.jsonl", "_SUCCESS", "a.jsonl.tmp", "_temporary/0/a.jsonl"):
+        landing.file(D, name)
+        assert "no new landing files" in reason(landing.evaluate()), name
+
+
+def test_files_that_are_put_back_as_they_were_are_asked_for_again(landing: Landing) -> None:
+    """INV-33: a run key is used once, ever: the third request is another one than the first."""
+    landing.records.run("pipeline_silver", D, SUCCESS)
+    landing.evaluate()
+    keys = []
+    for text in ("a", "bb", "a"):
+        landing.file(D, text=text)
+        keys += [r.run_key for r in landing.evaluate().run_requests or []]
+    assert len(set(keys)) == 3
+
+
+def test_a_cursor_of_an_earlier_release_asks_for_nothing(landing: Landing) -> None:
+    """INV-33: its days were dealt with; what changes from now on is seen."""
+    landing.file(D)
+    landing.cursor = json.dumps({str(D): "0123456789abcdef"})
+    assert "no new landing files" in reason(landing.evaluate())
+    landing.file(D, text="corrected")
+    assert requested(landing.evaluate()) == [("bronze_ingest", str(D))]
+
+
+@pytest.fixture
+def watched(landing: Landing) -> Landing:
+    """Twenty days that Silver has done, of two tables, seen once."""
+    for n in range(20):
+        landing.records.run("pipeline_silver", day(-n), SUCCESS)
+        landing.file(day(-n))
+        landing.file(day(-n), table="products")
+    landing.evaluate()
+    return landing
+
+
+def test_a_landing_that_is_away_is_said_once_and_nothing_is_asked_again(
+    watched: Landing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """INV-63: the root, a table's folder, an empty mount; what came meanwhile is seen when it is back."""
+    root, aside = watched.root, watched.root.with_name("aside")
+
+    def take_the_root() -> None:
+        root.rename(aside)
+
+    def empty_the_root() -> None:
+        root.rename(aside)
+        root.mkdir()
+
+    def take_a_table() -> None:
+        root.rename(aside)
+        shutil.copytree(aside, root)
+        shutil.rmtree(root / "products")
+
+    for take in (take_the_root, empty_the_root, take_a_table):
+        take()
+        caplog.clear()
+        for _ in range(AWAY_EVALUATIONS - 1):
+            assert "the landing is away" in reason(watched.evaluate()), take.__name__
+        assert len([m for m in caplog.messages if "the landing is away" in m]) == 1
+        shutil.rmtree(root, ignore_errors=True)
+        aside.rename(root)
+        assert "no new landing files" in reason(watched.evaluate()), take.__name__
+    take_the_root()
+    watched.evaluate()
+    aside.rename(root)
+    watched.file(D, text="corrected")
+    assert requested(watched.evaluate()) == [(SILVER, str(D))]
+
+
+def test_a_landing_that_stays_away_is_an_alarm(watched: Landing) -> None:
+    """INV-63: the tick fails, and every one after it, until the landing is back."""
+    aside = watched.root.rename(watched.root.with_name("aside"))
+    for _ in range(AWAY_EVALUATIONS - 1):
+        watched.evaluate()
+    for _ in range(2):
+        with pytest.raises(IngestError, match=r"the landing is away: .* is not there, .* -> mount it again"):
+            watched.evaluate()
+    aside.rename(watched.root)
+    assert "no new landing files" in reason(watched.evaluate())
+
+
+def test_a_landing_that_was_never_there_is_an_alarm_and_then_a_first_evaluation(landing: Landing) -> None:
+    """INV-63"""
+    landing.root.rmdir()
+    assert "first evaluation: the landing is away" in reason(landing.evaluate())
+    for _ in range(AWAY_EVALUATIONS - 2):
+        landing.evaluate()
+    with pytest.raises(IngestError):
+        landing.evaluate()
+    landing.file(D)
+    assert "first evaluation: 1 landing days" in reason(landing.evaluate())
+
+
+def test_storage_that_does_not_answer_is_away(watched: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INV-63: an I/O error is no empty folder."""
+    seen = os.scandir
+
+    def scandir(path: Path) -> object:
+        if Path(path).name == f"date={D}":
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return seen(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        assert "Stale file handle" in reason(watched.evaluate())
+    assert "no new landing files" in reason(watched.evaluate())
 
 
 @pytest.mark.parametrize(

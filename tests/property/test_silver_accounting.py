@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 
 from configs.settings import ROOT
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
-from ledger.bronze.ingest import ingest_day
+from ledger.bronze.ingest import ingest
+from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
@@ -69,7 +70,7 @@ def empty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A warehouse with the tables that an evaluation reads."""
     warehouse = tmp_path_factory.mktemp("empty")
     with Lakehouse(spark, warehouse=str(warehouse)) as lakehouse:
-        for table in (*BRONZE, ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
+        for table in (*BRONZE, LANDING_FILE, ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
             lakehouse.create(table)
     return warehouse
 
@@ -97,8 +98,8 @@ def test_every_row_is_accounted_for(
             ]
             home.land(case.bronze.name.removesuffix("_raw"), DAY_1, *landed)
         with Lakehouse(spark, warehouse=str(home.warehouse)) as lakehouse:
-            for case in CASES:
-                ingest_day(lakehouse, case.bronze, landing=str(home.landing), day=DAY_1, now=NOW)
+            tables = [case.bronze for case in CASES]
+            ingest(lakehouse, tables, landing=str(home.landing), days=[DAY_1], clock=lambda: NOW, run_id="r")
             evaluated = {e.table.name: e for e in evaluate_all(_run(lakehouse), Window.of_day(DAY_1))}
             for case in CASES:
                 bronze = home.rows(case.bronze.full_name)
