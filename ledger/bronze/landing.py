@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, reduce
+from functools import lru_cache
 from pathlib import Path
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder, source_columns
-from ledger.bronze.tabular import BROKEN_ROW, read_as_text
+from ledger.bronze.metadata import landing_folder
 from ledger.contract import Table
-from ledger.json_text import is_json_record, is_shallow, json_field, json_names
-from ledger.lakehouse import Lakehouse
-from ledger.money import SOURCE_MONEY
 
 FORMATS = ("jsonl", "csv", "parquet")
-_FLOATS = ("float", "double")
-# Names that every engine accepts as a Delta column without column mapping; a leading underscore is ours.
-_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -35,10 +25,10 @@ class LandingFile:
     path: str
     name: str
     sha256: str
-
-    @property
-    def format(self) -> str:
-        return self.name.rsplit(".", 1)[-1]
+    format: str
+    day: date
+    size: int
+    compressed: bool = False
 
     @property
     def batch_id(self) -> str:
@@ -49,10 +39,20 @@ def list_files(spark: SparkSession, landing: str, table: Table, day: date) -> li
     """The landing files of one KST day, by name; an absent folder is an empty day."""
     folder = f"{landing_folder(table)}/date={day.isoformat()}"
     if "://" in landing:
-        return _list_cloud_files(spark, landing, folder)
+        return _list_cloud_files(spark, landing, folder, day)
     root = Path(landing)
     paths = sorted(p for p in (root / folder).glob("*") if p.is_file() and p.suffix[1:] in FORMATS)
-    return [LandingFile(str(p), p.relative_to(root).as_posix(), _sha256(p)) for p in paths]
+    return [
+        LandingFile(
+            path=str(p),
+            name=p.relative_to(root).as_posix(),
+            sha256=_sha256(p),
+            format=p.suffix[1:].replace("jsonl", "json"),
+            day=day,
+            size=p.stat().st_size,
+        )
+        for p in paths
+    ]
 
 
 def _sha256(path: Path) -> str:
@@ -67,7 +67,7 @@ def _hash_of(path: Path, *_identity: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[LandingFile]:
+def _list_cloud_files(spark: SparkSession, landing: str, folder: str, day: date) -> list[LandingFile]:
     """Cloud storage is listed and hashed by the engine, which has the credentials."""
     reader = spark.read.format("binaryFile").option("pathGlobFilter", "*.{" + ",".join(FORMATS) + "}")
     try:
@@ -79,142 +79,14 @@ def _list_cloud_files(spark: SparkSession, landing: str, folder: str) -> list[La
             return []
         raise
     names = sorted((row["path"].rsplit("/", 1)[-1], row["path"], row["sha"]) for row in rows)
-    return [LandingFile(path, f"{folder}/{name}", sha) for name, path, sha in names]
-
-
-@dataclass(frozen=True)
-class SourceText:
-    """Records of several files as text: ``columns`` maps a column to its source text, ``raw`` is the whole record.
-
-    ``df`` also carries each record's FILE_COLUMNS. ``is_record`` is false where the text is no record at all;
-    ``refused`` columns hold values whose type cannot be trusted (a Parquet float is no money); ``extra`` are
-    fields that the contract does not know; ``leftover`` is true where a field fits no column, so that the
-    record's text has to be kept.
-    """
-
-    df: DataFrame
-    columns: dict[str, Column]
-    raw: Column
-    is_record: Column
-    extra: tuple[str, ...] = ()
-    refused: dict[str, Column] = field(default_factory=dict)
-    leftover: Column | None = None
-
-
-FILE_COLUMNS = (SOURCE_FILE, FILE_HASH, "_file_batch")
-
-
-def read_text(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> list[SourceText]:
-    """The records of the files, every value as its source text, one result per kind of file.
-
-    Blank lines are no records.
-    """
-    lines = [f for f in files if f.format == "jsonl"]
-    others = [f for f in files if f.format != "jsonl"]
-    found = [_read_json_lines(lakehouse, table, lines)] if lines else []
-    remote = [f for f in others if ":/" in f.path]  # a URI, as the engine spells it
-    local = [f for f in others if f not in remote]
-    found += [_read_with_spark(lakehouse.spark, table, file) for file in remote]
-    return found + ([_read_with_arrow(lakehouse, table, local)] if local else [])
-
-
-def _with_file(df: DataFrame, file: LandingFile) -> DataFrame:
-    values = dict(zip(FILE_COLUMNS, (file.name, file.sha256, file.batch_id), strict=True))
-    return df.withColumns({name: F.lit(value) for name, value in values.items()})
-
-
-def _read_json_lines(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    frames = [_with_file(lakehouse.spark.read.text(file.path), file) for file in files]
-    df = reduce(lambda a, b: a.unionAll(b), frames)
-    df = df.withColumn("value", F.ltrim(F.col("value"), F.lit(_BYTE_ORDER_MARK)))
-    df = df.where(F.col("value").rlike(r"[^ \t\r\f\x0B]"))
-    value, known = F.col("value"), _known(table)
-    keeps_text = lakehouse.keeps_json_text
-    keys = json_names(value, engine_keeps_text=keeps_text)
-    shapes = df.select(keys.alias("keys")).distinct()
-    repeats = F.size("keys") != F.size(F.array_distinct("keys"))
-    names = shapes.select(F.explode("keys").alias("name"), repeats.alias("repeats"))
-    seen = names.groupBy("name").agg(F.max("repeats").alias("repeats")).collect()
-    extra, leftover = _split_unknown(table, [row["name"] for row in seen if row["name"] not in known])
-    has_leftover = (
-        reduce(lambda a, b: a | b, [F.array_contains(keys, name) for name in leftover]) if leftover else None
-    )
-    columns = {
-        name: json_field(value, name, engine_keeps_text=keeps_text) for name in (*sorted(known), *extra)
-    }
-    is_record = is_json_record(
-        value, may_repeat_names=any(row["repeats"] for row in seen), engine_keeps_text=keeps_text
-    )
-    if not keeps_text:
-        is_record = is_record & is_shallow(value)
-    return SourceText(df, columns, value, is_record, extra, leftover=has_leftover)
-
-
-def _read_with_arrow(lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile]) -> SourceText:
-    """CSV and Parquet through Arrow, where this process sees the files: every engine gets the same text."""
-    rows, floats = read_as_text(
-        [
-            (f.path, f.format, dict(zip(FILE_COLUMNS, (f.name, f.sha256, f.batch_id), strict=True)))
-            for f in files
-        ]
-    )
-    refused = {
-        name: F.col(SOURCE_FILE).isin(sorted(names))
-        for name, names in floats.items()
-        if name in _exact_columns(table)
-    }
-    return _from_columns(table, lakehouse.from_arrow(rows), refused)
-
-
-def _read_with_spark(spark: SparkSession, table: Table, file: LandingFile) -> SourceText:
-    """CSV and Parquet of a cloud URI through the engine's own readers; a ragged CSV is an unreadable file there."""
-    if file.format == "csv":
-        reader = spark.read.option("mode", "FAILFAST")
-        df = reader.csv(file.path, header=True, inferSchema=False, multiLine=True, quote='"', escape='"')
-        return _from_columns(table, _with_file(df, file), {})
-    df = spark.read.parquet(file.path)
-    floats = {f.name for f in df.schema.fields if f.dataType.simpleString() in _FLOATS}
-    return _from_columns(
-        table, _with_file(df, file), {name: F.lit(True) for name in floats & _exact_columns(table)}
-    )
-
-
-def _exact_columns(table: Table) -> set[str]:
-    """Columns that a binary float cannot carry: money and whole numbers."""
-    return {c.name for c in table.columns if c.type in (SOURCE_MONEY, "bigint", "int")}
-
-
-def _known(table: Table) -> set[str]:
-    return {c.name for c in source_columns(table)}
-
-
-def _from_columns(table: Table, df: DataFrame, refused: dict[str, Column]) -> SourceText:
-    known = _known(table)
-    names = [name for name in df.columns if name not in (BROKEN_ROW, *FILE_COLUMNS)]
-    extra, leftover = _split_unknown(table, [n for n in names if n not in known])
-    quoted = {name: F.col(f"`{name}`").cast("string") for name in names}
-    columns = {name: text for name, text in quoted.items() if name in known or name in extra}
-    raw = F.to_json(F.struct(*[text.alias(name) for name, text in quoted.items()])) if names else F.lit("{}")
-    is_record = F.lit(True)
-    if BROKEN_ROW in df.columns:
-        raw, is_record = F.coalesce(F.col(BROKEN_ROW), raw), F.col(BROKEN_ROW).isNull()
-    return SourceText(df, columns, raw, is_record, extra, refused, _any_present(quoted, leftover))
-
-
-def _any_present(texts: dict[str, Column], names: tuple[str, ...]) -> Column | None:
-    if not names:
-        return None
-    return F.coalesce(*[texts[name] for name in names]).isNotNull()
-
-
-def _split_unknown(table: Table, names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Unknown field names that can become string columns, and those that cannot (their record keeps its text)."""
-    taken = {name.lower() for name in table.column_names}
-    extra, leftover = [], []
-    for name in sorted(names):
-        if _COLUMN_NAME.fullmatch(name) and name.lower() not in taken:
-            taken.add(name.lower())
-            extra.append(name)
-        else:
-            leftover.append(name)
-    return tuple(extra), tuple(leftover)
+    return [
+        LandingFile(
+            path=path,
+            name=f"{folder}/{name}",
+            sha256=sha,
+            format=name.rsplit(".", 1)[-1].replace("jsonl", "json"),
+            day=day,
+            size=0,
+        )
+        for name, path, sha in names
+    ]

@@ -1,77 +1,69 @@
-"""CSV and Parquet landing files as text (spec section 4).
-
-The engines' own readers refuse a whole CSV for one ragged row and know no nanosecond timestamps. Arrow reads both,
-column by column, as plain strings; a ragged CSV row keeps its text in :data:`BROKEN_ROW`.
-"""
+"""Rows of CSV and Parquet as texts: one layout for all files of a load, whatever columns each of them has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
-BROKEN_ROW = "_broken_row"
-_ISO_MICROS = "%Y-%m-%dT%H:%M:%S"
+from ledger.bronze.arrow_json import object_text, quoted
+
+TEXT, IS_RECORD, LEFTOVER = "_text", "_is_record", "_leftover"
 
 
-def read_as_text(
-    files: Sequence[tuple[str, str, Mapping[str, str]]],
-) -> tuple[pa.Table, dict[str, set[str]]]:
-    """The rows of all files (path, format, file columns) as strings, and, per column that holds binary floats, the
-    names of the files in which it does."""
-    tables: list[pa.Table] = []
-    floats: dict[str, set[str]] = {}
-    for path, format_, file_columns in files:
-        table = _read_csv(path) if format_ == "csv" else pq.ParquetFile(path).read()
-        for column in table.schema:
-            if pa.types.is_floating(column.type):
-                floats.setdefault(column.name, set()).add(next(iter(file_columns.values())))
-        texts = {name: _text(table.column(name)) for name in table.column_names}
-        constants = {
-            name: pa.array([value] * table.num_rows, pa.string()) for name, value in file_columns.items()
+@dataclass(frozen=True)
+class Layout:
+    """The columns of all rows: those of the contract that a source may fill, then the unknown ones that get a column."""
+
+    known: tuple[str, ...]
+    extra: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.known, *self.extra)
+
+    @property
+    def schema(self) -> dict[str, pa.DataType]:
+        kinds = {TEXT: pa.string(), IS_RECORD: pa.bool_(), LEFTOVER: pa.bool_()}
+        return dict.fromkeys(self.columns, pa.string()) | kinds
+
+    def rows(
+        self,
+        texts: Mapping[str, pa.Array],
+        *,
+        distrusted: Sequence[str] = (),
+        broken: pa.StringArray | None = None,
+    ) -> dict[str, pa.Array]:
+        """The columns of some rows.
+
+        ``distrusted`` columns are not taken over: a row that has a value there keeps its text. ``broken``: why a row is
+        no record, null where it is one; its text then begins with the reason.
+        """
+        raw = object_text(list(texts), [quoted(text) for text in texts.values()])
+        count = len(raw)
+        if broken is None:
+            is_record: pa.Array = pa.array([True] * count, pa.bool_())
+        else:
+            is_record = broken.is_null()
+            raw = pc.if_else(is_record, raw, pc.binary_join_element_wise(broken, raw, ": "))
+        taken = {
+            name: text for name, text in texts.items() if name in self.columns and name not in distrusted
         }
-        tables.append(pa.table({**texts, **constants}))
-    return pa.concat_tables(tables, promote_options="default"), floats
+        leftover: pa.Array = pa.array([False] * count, pa.bool_())
+        for name in texts.keys() - taken.keys():
+            leftover = pc.or_(leftover, texts[name].is_valid())
+        absent = pa.nulls(count, pa.string())
+        return {
+            **{name: taken.get(name, absent) for name in self.columns},
+            TEXT: raw,
+            IS_RECORD: is_record,
+            LEFTOVER: leftover,
+        }
 
-
-def _read_csv(path: str) -> pa.Table:
-    """Every cell as text, empty ones null; rows with the wrong number of cells end up in BROKEN_ROW alone."""
-    if Path(path).stat().st_size == 0:
-        return pa.table({})
-    broken: list[str] = []
-
-    def keep(row: pa_csv.InvalidRow) -> str:
-        broken.append(row.text)
-        return "skip"
-
-    with Path(path).open("rb") as stream:
-        header = stream.readline()
-    names = [name.strip('"') for name in header.decode("utf-8-sig").rstrip("\r\n").split(",")]
-    table = pa_csv.read_csv(
-        path,
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-        ),
-    )
-    if not broken:
-        return table
-    columns = {
-        n: pa.concat_arrays([*table.column(n).chunks, pa.nulls(len(broken), pa.string())])
-        for n in table.column_names
-    }
-    return pa.table({**columns, BROKEN_ROW: pa.array([None] * table.num_rows + broken, pa.string())})
-
-
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column's values as the text that a JSON source would have written."""
-    if pa.types.is_timestamp(column.type):
-        micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
-        return pc.strftime(micros.cast(pa.timestamp("us", tz="UTC")), format=_ISO_MICROS + "Z")
-    if pa.types.is_dictionary(column.type):
-        return _text(column.cast(column.type.value_type))
-    return column.cast(pa.string())
+    def broken_rows(self, texts: Sequence[str]) -> dict[str, pa.Array]:
+        """Rows that are nothing but their text."""
+        absent, no = pa.nulls(len(texts), pa.string()), pa.array([False] * len(texts), pa.bool_())
+        columns = dict.fromkeys(self.columns, absent)
+        return {**columns, TEXT: pa.array(texts, pa.string()), IS_RECORD: no, LEFTOVER: no}

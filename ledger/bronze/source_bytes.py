@@ -1,0 +1,53 @@
+"""The bytes of a landing file: opened by name alone, decompressed, in pieces of bounded size."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from ledger.bronze.landing import LandingFile
+from ledger.errors import IngestError, LedgerError
+
+CHUNK = 8 << 20
+BLANKS = b" \t\r\n\f\v"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@contextmanager
+def opened(file: LandingFile) -> Iterator[BinaryIO]:
+    """The file's text as bytes, without its byte order mark.
+
+    Raises :class:`IngestError` for what is not UTF-8 by its first bytes.
+    """
+    with open(file.path, "rb") as stored:
+        text = cast(BinaryIO, gzip.GzipFile(fileobj=stored)) if file.compressed else stored
+        start = text.read(3)
+        if not file.compressed and start.startswith(_GZIP):
+            raise IngestError("is compressed by gzip, and its name does not end in .gz")
+        if start.startswith(_UTF_16):
+            raise IngestError("is UTF-16 text: save it as UTF-8")
+        if start != _BYTE_ORDER_MARK:
+            text.seek(0)
+        yield text
+
+
+def chunks(text: BinaryIO) -> Iterator[bytes]:
+    """The rest of the text, piece by piece."""
+    while piece := text.read(CHUNK):
+        yield piece
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file could not be read, in one line."""
+    if isinstance(error, LedgerError):
+        return error.what
+    if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
+        return f"is no complete gzip file: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
