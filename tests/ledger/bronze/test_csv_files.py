@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bronze import csv_quotes
+from ledger.bronze import csv_files, csv_quotes
+from ledger.bronze.payment_orders_raw import TABLE
+from ledger.bronze.tabular import Layout
+from ledger.errors import IngestError
 from ledger.lakehouse import Lakehouse
-from tests.ledger.bronze.reading import Row, landed, read_all, zipped
+from tests.ledger.bronze.reading import Row, landed, ordered, read_all, zipped
 
 HEADER = "order_id,user_id,merchant_name,amount\n"
 ONE: Row = {"order_id": "007", "user_id": "00123", "amount": "1.00"}
@@ -26,36 +29,78 @@ READ: dict[str, tuple[str | bytes, list[Row]]] = {
     "mark-alone.csv": ("\ufeff", []),
     "blank-lines.csv": ("\r\n\n \n", []),
     "header-alone.csv": (HEADER, []),
-    "a-break.csv": (f'{HEADER}007,00123,"Bob 20"" shop\nSeoul",1.00\n', [{**ONE, "merchant_name": 'Bob 20" shop\nSeoul'}]),
+    "a-break.csv": (
+        f'{HEADER}007,00123,"Bob 20"" shop\nSeoul",1.00\n',
+        [{**ONE, "merchant_name": 'Bob 20" shop\nSeoul'}],
+    ),
     "inches.csv": (f'{HEADER}007,00123,TV 20" x,1.00\n', [{**ONE, "merchant_name": 'TV 20" x'}]),
-    "ragged.csv": (f"{HEADER}1,2\n007,00123,,1.00\n1,2,3,4,5\n", [{"_raw": "1,2"}, {"_raw": "1,2,3,4,5"}, ONE]),
+    "ragged.csv": (
+        f"{HEADER}1,2\n007,00123,,1.00\n1,2,3,4,5\n",
+        [{"_raw": "1,2"}, {"_raw": "1,2,3,4,5"}, ONE],
+    ),
     "unnamed.csv": (
         "order_id,user_id,amount,,\n007,00123,1.00,,\n008,,,x,\n",
         [ONE, {"order_id": "008", "_raw": '{"order_id":"008","column 4":"x"}'}],
     ),
-    "long-cell.csv": (f"{HEADER}1,2,{LONG},3\n007,00123,,1.00\n", [ONE, {"_raw": f'a cell of more than 1,000,000 bytes: {{"order_id":"1","user_id":"2","merchant_name":"{LONG}","amount":"3"}}'}]),
+    "long-cell.csv": (
+        f"{HEADER}1,2,{LONG},3\n007,00123,,1.00\n",
+        [
+            ONE,
+            {
+                "_raw": f'a cell of more than 1,000,000 bytes: {{"order_id":"1","user_id":"2","merchant_name":"{LONG}","amount":"3"}}'
+            },
+        ],
+    ),
     "not-utf8.csv": (
         f"{HEADER}1,2,".encode() + b"\xb0\xa1,3\n007,00123,,1.00\n",
-        [ONE, {"_raw": 'not UTF-8: {"order_id":"1","user_id":"2","merchant_name":"\ufffd\ufffd","amount":"3"}'}],
+        [
+            ONE,
+            {"_raw": 'not UTF-8: {"order_id":"1","user_id":"2","merchant_name":"\ufffd\ufffd","amount":"3"}'},
+        ],
     ),
     "swallowed.csv": (
         f'{HEADER}1,u,"Acme,1.00\n2,u,Beta,2.00\n3,u,Gamma",3.00\n007,00123,,1.00\n',
-        [ONE, {"_raw": 'a quoted cell that holds whole rows: {"order_id":"1","user_id":"u","merchant_name":"Acme,1.00\\n2,u,Beta,2.00\\n3,u,Gamma","amount":"3.00"}'}],
+        [
+            ONE,
+            {
+                "_raw": 'a quoted cell that holds whole rows: {"order_id":"1","user_id":"u","merchant_name":"Acme,1.00\\n2,u,Beta,2.00\\n3,u,Gamma","amount":"3.00"}'
+            },
+        ],
     ),
     "swallowed-one.csv": (
-        "order_id,user_id,amount,memo\n1,u,1.00,\"Acme\n2,u,2.00,\"Beta\n007,00123,1.00,\n",
-        [ONE, {"_raw": 'a quoted cell that holds whole rows: {"order_id":"1","user_id":"u","amount":"1.00","memo":"Acme\\n2,u,2.00,Beta"}'}],
+        'order_id,user_id,amount,memo\n1,u,1.00,"Acme\n2,u,2.00,"Beta\n007,00123,1.00,\n',
+        [
+            ONE,
+            {
+                "_raw": 'a quoted cell that holds whole rows: {"order_id":"1","user_id":"u","amount":"1.00","memo":"Acme\\n2,u,2.00,Beta"}'
+            },
+        ],
     ),
 }
 FAILED: dict[str, tuple[str | bytes, str]] = {
-    "open-quote.csv": (f'{HEADER}1,u,,1\n2,u,"Acme,2\n3,u,Beta,3\n', "a quote that opens on line 3 is not closed before the end of the file"),
-    "open-at-end.csv": (f'{HEADER}1,u,,"1', "a quote that opens on line 2 is not closed before the end of the file"),
-    "open-zipped.csv.gz": (zipped(f'{HEADER}1,u,,"1\n'.encode()), "a quote that opens on line 2 is not closed"),
-    "semicolon.csv": ("order_id;user_id;amount\n1;u;1,00\n", "the separator is a semicolon, it has to be a comma; the header is 'order_id;user_id;amount'"),
+    "open-quote.csv": (
+        f'{HEADER}1,u,,1\n2,u,"Acme,2\n3,u,Beta,3\n',
+        "a quote that opens on line 3 is not closed before the end of the file",
+    ),
+    "open-at-end.csv": (
+        f'{HEADER}1,u,,"1',
+        "a quote that opens on line 2 is not closed before the end of the file",
+    ),
+    "open-zipped.csv.gz": (
+        zipped(f'{HEADER}1,u,,"1\n'.encode()),
+        "a quote that opens on line 2 is not closed",
+    ),
+    "semicolon.csv": (
+        "order_id;user_id;amount\n1;u;1,00\n",
+        "the separator is a semicolon, it has to be a comma; the header is 'order_id;user_id;amount'",
+    ),
     "tab.csv": ('"ORDER_ID"\tUSER_ID\n1\tu\n', "the separator is a tab, it has to be a comma"),
     "bar.csv": ("user_id | order_id\n1|u\n", "the separator is a bar, it has to be a comma"),
     "twice.csv": ("order_id,Amount,amount\n1,2,3\n", "the header names 'amount' twice"),
-    "no-header.csv": ("P1,u1,Cafe,1.00\n", "the header has none of the columns of bronze.payment_orders_raw: 'P1,u1,Cafe,1.00'"),
+    "no-header.csv": (
+        "P1,u1,Cafe,1.00\n",
+        "the header has none of the columns of bronze.payment_orders_raw: 'P1,u1,Cafe,1.00'",
+    ),
     "utf16.csv": (HEADER.encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
 }
 
@@ -69,7 +114,7 @@ def test_every_cell_is_text_and_a_broken_file_or_row_is_named(lakehouse: Lakehou
     contents = {name: _bytes(case[0]) for name, case in (READ | FAILED).items()}  # type: ignore[operator]
     rows, failed = read_all(lakehouse, tmp_path / "landing", contents)
     assert {name: rows[name] for name in READ} == {
-        name: sorted(expected, key=str) for name, (_, expected) in READ.items()
+        name: ordered(expected) for name, (_, expected) in READ.items()
     }
     assert not any(rows[name] for name in FAILED)
     assert failed.keys() == FAILED.keys()
@@ -87,20 +132,25 @@ def test_an_open_quote_is_found_on_its_line_wherever_the_pieces_end(size: int) -
 
     closed = 'a,b\n"1,""x""\r\n",2\n3,"지갑"\n4,5" x\n'
     assert look(closed) == csv_quotes.Scan(is_blank=False, is_utf8=True)
-    with pytest.raises(Exception, match="a quote that opens on line 6 is not closed before the end"):
+    with pytest.raises(IngestError, match="a quote that opens on line 6 is not closed before the end"):
         look(closed + '6,"x\n7,8\n')
 
 
 def test_an_open_quote_in_a_large_file_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 1_000)
     endless = (b'a,b\n1,"x\n' if i == 0 else b"2,3\n" * 100 for i in range(10**9))
-    with pytest.raises(Exception, match="a quote that opens on line 2 is not closed within"):
+    with pytest.raises(IngestError, match="a quote that opens on line 2 is not closed within"):
         csv_quotes.scan(endless)
 
 
-def test_a_row_above_the_limit_fails_its_file(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    long = f"{HEADER}1,u,{'x' * (17 << 20)},1\n".encode()
-    rows, failed = read_all(lakehouse, tmp_path / "landing", {"long.csv": long, "good.csv": HEADER.encode() + b"1,u,,\n"})
-    assert failed == {"long.csv": "the row on line 2 is longer than 16 MiB (MAX_ROW_BYTES), which no row is"}
-    assert [row["order_id"] for row in rows["good.csv"]] == ["1"]
-    assert landed(tmp_path, "x.csv", b"").size == 0
+def test_a_row_above_the_limit_fails_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the scan or by the parser, whichever is the first to hold too much."""
+    long = f"{HEADER}1,u,{'x' * 400_000},1\n".encode()
+    monkeypatch.setattr(csv_files, "MAX_ROW_BYTES", 100_000)
+    source = csv_files.csv_file(TABLE, landed(tmp_path, "long.csv", long))
+    assert source is not None
+    with pytest.raises(IngestError, match=r"a row is longer than .* \(MAX_ROW_BYTES\), which no row is"):
+        list(csv_files.csv_rows(source, Layout(source.names)))
+    monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 100_000)
+    with pytest.raises(IngestError, match="the row on line 2 is longer than"):
+        csv_quotes.scan(long[i : i + 1_000] for i in range(0, len(long), 1_000))
