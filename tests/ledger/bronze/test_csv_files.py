@@ -111,7 +111,7 @@ def _bytes(content: str | bytes) -> bytes:
 
 def test_every_cell_is_text_and_a_broken_file_or_row_is_named(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """INV-07: in one load, with no row of a file that failed."""
-    contents = {name: _bytes(case[0]) for name, case in (READ | FAILED).items()}  # type: ignore[operator]
+    contents = {name: _bytes(case[0]) for name, case in (READ | FAILED).items()}
     rows, failed = read_all(lakehouse, tmp_path / "landing", contents)
     assert {name: rows[name] for name in READ} == {
         name: ordered(expected) for name, (_, expected) in READ.items()

@@ -45,7 +45,7 @@ def test_a_uri_gives_the_rows_of_a_path_or_names_what_only_a_path_can_give(
 ) -> None:
     """INV-46: headers, cells as text, floats and zeros are understood as in a file of this machine."""
     lakehouse.create(TABLE)
-    contents = {name: content for name, (content, _) in (READ | FAILED).items()}  # type: ignore[operator]
+    contents = {name: content for name, (content, _) in (READ | FAILED).items()}
     files = [landed(tmp_path, name, content) for name, content in contents.items()]
     read = read_files(
         lakehouse, TABLE, [dataclasses.replace(f, path=Path(f.path).as_uri()) for f in files], STAMP

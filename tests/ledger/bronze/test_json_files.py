@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_every_shape_of_a_file_gives_its_records_and_a_broken_one_is_named(
     lakehouse: Lakehouse, tmp_path: Path
 ) -> None:
     """INV-07: in one load, with no row of a file that failed."""
-    contents = {name: content for name, (content, _) in (READ | FAILED).items()}  # type: ignore[operator]
+    contents = {name: content for name, (content, _) in (READ | FAILED).items()}
     rows, failed = read_all(lakehouse, tmp_path / "landing", contents)
     assert {name: rows[name] for name in READ} == {
         name: ordered(expected) for name, (_, expected) in READ.items()
@@ -130,14 +131,14 @@ def test_a_line_without_an_end_is_refused_by_the_limit_without_being_held(
     monkeypatch.setattr(json_pieces, "MAX_RECORD_BYTES", 1 << 20)
     given = 0
 
-    def endless() -> object:
+    def endless() -> Iterator[bytes]:
         nonlocal given
         while True:
             given += 1
             yield b"x" * 100_000
 
     with pytest.raises(IngestError, match=r"line 1 is longer than 1 MiB \(MAX_RECORD_BYTES\)"):
-        list(lines(endless(), b"\n"))  # type: ignore[arg-type]
+        list(lines(endless(), b"\n"))
     assert given == 11
     with pytest.raises(IngestError, match="element 2 is longer than 1 MiB"):
         list(array_elements(iter([b"[1,", b"2" * (2 << 20), b"]"])))

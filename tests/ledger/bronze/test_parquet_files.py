@@ -133,7 +133,7 @@ FAILED: dict[str, tuple[bytes, str]] = {
 
 def test_every_type_of_column_gives_its_rows_or_fails_by_name(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """INV-07: in one load, with no row of a file that failed."""
-    contents = {name: content for name, (content, _) in (READ | FAILED).items()}  # type: ignore[operator]
+    contents = {name: content for name, (content, _) in (READ | FAILED).items()}
     rows, failed = read_all(lakehouse, tmp_path / "landing", contents)
     assert {name: rows[name] for name in READ} == {name: ordered(rows) for name, (_, rows) in READ.items()}
     assert not any(rows[name] for name in FAILED)
