@@ -156,7 +156,9 @@ def test_pieces_of_any_size_give_the_same_elements_and_lines(
         return [data[i : i + size] for i in range(0, len(data), size)]
 
     found = [
-        e.decode() for b in array_elements(iter(pieces(f"[{','.join(elements)}]"))) for e in b.to_pylist()
+        e.decode()
+        for b in array_elements(iter(pieces(f"{' ' * 9}[{','.join(elements)}]")))
+        for e in b.to_pylist()
     ]
     assert found == elements
     found = [e.decode() for b in lines(iter(pieces("\n".join(elements))), b"\n") for e in b.to_pylist()]
