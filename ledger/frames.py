@@ -1,4 +1,4 @@
-"""DataFrames that are no table: plain values, Arrow tables, and intermediate results that are evaluated once."""
+"""DataFrames that are no table: plain values, and intermediate results that are evaluated once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
@@ -52,14 +50,6 @@ class Frames(DeltaTables):
             for r in records
         ]
         return table.conform(self.spark.createDataFrame(data, schema))
-
-    def from_arrow(self, rows: pa.Table) -> DataFrame:
-        """An Arrow table as a DataFrame; through a file where engine and process share them."""
-        if not self.is_embedded:
-            return self.spark.createDataFrame(rows)
-        file = self.scratch_folder() / "rows.parquet"
-        pq.write_table(rows, file)
-        return self.spark.read.parquet(str(file))
 
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""

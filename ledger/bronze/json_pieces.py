@@ -63,7 +63,7 @@ def array_elements(pieces: Iterator[bytes]) -> Iterator[pa.BinaryArray]:
             yield _cut_up(data, between).take(np.arange(0, len(between), 2))
             seen += len(ends)
             begin = int(ends[-1]) + 1
-        rest, is_open, closed = data[begin:], True, close is not None
+        rest, is_open, closed = data[begin:], is_open or b"[" in data, close is not None
         if closed:
             rest = rest.strip(BLANKS)
     if not closed:

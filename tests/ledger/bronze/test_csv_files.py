@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bronze import csv_quotes
+from ledger.bronze import csv_files, csv_quotes
+from ledger.bronze.payment_orders_raw import TABLE
+from ledger.bronze.tabular import Layout
+from ledger.errors import IngestError
 from ledger.lakehouse import Lakehouse
-from tests.ledger.bronze.reading import Row, landed, read_all, zipped
+from tests.ledger.bronze.reading import Row, landed, ordered, read_all, zipped
 
 HEADER = "order_id,user_id,merchant_name,amount\n"
 ONE: Row = {"order_id": "007", "user_id": "00123", "amount": "1.00"}
@@ -108,10 +111,10 @@ def _bytes(content: str | bytes) -> bytes:
 
 def test_every_cell_is_text_and_a_broken_file_or_row_is_named(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """INV-07: in one load, with no row of a file that failed."""
-    contents = {name: _bytes(case[0]) for name, case in (READ | FAILED).items()}  # type: ignore[operator]
+    contents = {name: _bytes(case[0]) for name, case in (READ | FAILED).items()}
     rows, failed = read_all(lakehouse, tmp_path / "landing", contents)
     assert {name: rows[name] for name in READ} == {
-        name: sorted(expected, key=str) for name, (_, expected) in READ.items()
+        name: ordered(expected) for name, (_, expected) in READ.items()
     }
     assert not any(rows[name] for name in FAILED)
     assert failed.keys() == FAILED.keys()
@@ -129,22 +132,25 @@ def test_an_open_quote_is_found_on_its_line_wherever_the_pieces_end(size: int) -
 
     closed = 'a,b\n"1,""x""\r\n",2\n3,"지갑"\n4,5" x\n'
     assert look(closed) == csv_quotes.Scan(is_blank=False, is_utf8=True)
-    with pytest.raises(Exception, match="a quote that opens on line 6 is not closed before the end"):
+    with pytest.raises(IngestError, match="a quote that opens on line 6 is not closed before the end"):
         look(closed + '6,"x\n7,8\n')
 
 
 def test_an_open_quote_in_a_large_file_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 1_000)
     endless = (b'a,b\n1,"x\n' if i == 0 else b"2,3\n" * 100 for i in range(10**9))
-    with pytest.raises(Exception, match="a quote that opens on line 2 is not closed within"):
+    with pytest.raises(IngestError, match="a quote that opens on line 2 is not closed within"):
         csv_quotes.scan(endless)
 
 
-def test_a_row_above_the_limit_fails_its_file(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    long = f"{HEADER}1,u,{'x' * (17 << 20)},1\n".encode()
-    rows, failed = read_all(
-        lakehouse, tmp_path / "landing", {"long.csv": long, "good.csv": HEADER.encode() + b"1,u,,\n"}
-    )
-    assert failed == {"long.csv": "the row on line 2 is longer than 16 MiB (MAX_ROW_BYTES), which no row is"}
-    assert [row["order_id"] for row in rows["good.csv"]] == ["1"]
-    assert landed(tmp_path, "x.csv", b"").size == 0
+def test_a_row_above_the_limit_fails_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the scan or by the parser, whichever is the first to hold too much."""
+    long = f"{HEADER}1,u,{'x' * 400_000},1\n".encode()
+    monkeypatch.setattr(csv_files, "MAX_ROW_BYTES", 100_000)
+    source = csv_files.csv_file(TABLE, landed(tmp_path, "long.csv", long))
+    assert source is not None
+    with pytest.raises(IngestError, match=r"a row is longer than .* \(MAX_ROW_BYTES\), which no row is"):
+        list(csv_files.csv_rows(source, Layout(source.names)))
+    monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 100_000)
+    with pytest.raises(IngestError, match="the row on line 2 is longer than"):
+        csv_quotes.scan(long[i : i + 1_000] for i in range(0, len(long), 1_000))
