@@ -16,7 +16,8 @@ from ledger.journal import Journal
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
-from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all
+from ledger.pipelines.silver_evaluated import Evaluated
+from ledger.pipelines.silver_evaluation import evaluate_all
 from ledger.pipelines.silver_plan import planned
 from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
