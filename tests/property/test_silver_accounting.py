@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from configs.settings import ROOT
-from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
+from ledger.bronze import landing_file, payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_evaluated import Evaluated, evaluate_all
+from ledger.pipelines.silver_evaluated import Evaluated
+from ledger.pipelines.silver_evaluation import evaluate_all
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.tables import BRONZE
 from ledger.window import Window
@@ -69,7 +70,13 @@ def empty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A warehouse with the tables that an evaluation reads."""
     warehouse = tmp_path_factory.mktemp("empty")
     with Lakehouse(spark, warehouse=str(warehouse)) as lakehouse:
-        for table in (*BRONZE, ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
+        for table in (
+            *BRONZE,
+            landing_file.TABLE,
+            ledger_entries.TABLE,
+            wallet_snapshot.TABLE,
+            order_events.TABLE,
+        ):
             lakehouse.create(table)
     return warehouse
 

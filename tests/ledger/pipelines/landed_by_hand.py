@@ -18,7 +18,7 @@ from ledger.gold import dim_rule_scd2
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver import run_silver
-from ledger.tables import ALL, by_name
+from ledger.tables import ALL, BRONZE, by_name
 from ledger.window import Window
 
 Record = dict[str, Any]
@@ -37,9 +37,9 @@ class HandLanding:
     events: int = 0
     runs: int = 0
 
-    def create(self) -> HandLanding:
+    def create(self, *, only_bronze: bool = False) -> HandLanding:
         (self.seed.parent / "empty").mkdir(exist_ok=True)
-        for table in ALL:
+        for table in (*BRONZE, landing_file.TABLE) if only_bronze else ALL:
             if table is not dim_rule_scd2.TABLE:  # rules come from the seed
                 self.lakehouse.create(table)
         return self
@@ -75,7 +75,9 @@ class HandLanding:
     def run(self, run_id: str) -> Run:
         now = datetime(2026, 3, 2, tzinfo=UTC)
         nowhere = str(self.seed.parent / "empty")
-        return Run(self.lakehouse, run_id, lambda: now, now, 35, nowhere, "landing", "fallback", str(self.seed))
+        return Run(
+            self.lakehouse, run_id, lambda: now, now, 35, nowhere, "landing", "fallback", str(self.seed)
+        )
 
     def _say(self, path: str, version: Version, status: Status) -> None:
         self.events += 1
@@ -115,5 +117,3 @@ def _stamped(bronze: Table, record: Record, path: str, sha: str, day: date) -> R
     unknown = record.keys() - set(bronze.column_names)
     assert not unknown, unknown
     return {**stamped, **metadata, **record}
-
-

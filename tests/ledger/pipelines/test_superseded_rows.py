@@ -24,7 +24,8 @@ SILVER = (
     "silver.products",
 )
 LEDGER, PAYMENTS, WALLETS, ITEMS, PRODUCTS = (
-    f"{name}_raw" for name in ("transaction_ledger", "payment_orders", "user_wallets", "order_items", "products")
+    f"{name}_raw"
+    for name in ("transaction_ledger", "payment_orders", "user_wallets", "order_items", "products")
 )
 
 
@@ -99,10 +100,14 @@ def as_first_delivered(to: HandLanding) -> None:
         wallet("said-twice", 4, EARLY),
         wallet("other-file", 5, EARLY, ingested_at=LATE),
     )
-    to.put("b", WALLETS, DAY_3, wallet("other-file", 6, EARLY, ingested_at=EARLY), wallet("said-twice", 4, EARLY))
+    to.put(
+        "b", WALLETS, DAY_3, wallet("other-file", 6, EARLY, ingested_at=EARLY), wallet("said-twice", 4, EARLY)
+    )
     for day, price in zip(DAYS, (100, 200, 300), strict=True):
         to.put("all", PRODUCTS, day, product(1, price), product(day.day, price))
-    to.put("a", ITEMS, DAY_1, *[{"item_id": n, "order_id": 1, "product_id": 1, "quantity": n} for n in (1, 2)])
+    to.put(
+        "a", ITEMS, DAY_1, *[{"item_id": n, "order_id": 1, "product_id": 1, "quantity": n} for n in (1, 2)]
+    )
 
 
 def as_corrected(to: HandLanding) -> None:
@@ -181,7 +186,9 @@ class _Plan(HandLanding):
 
 
 @pytest.fixture
-def changed(spark: SparkSession, tmp_path: Path, delivered: tuple[Home, HandLanding]) -> Iterator[HandLanding]:
+def changed(
+    spark: SparkSession, tmp_path: Path, delivered: tuple[Home, HandLanding]
+) -> Iterator[HandLanding]:
     """This test's own copy of ``delivered``."""
     home, before = delivered
     shutil.copytree(home.warehouse, tmp_path / "warehouse")
