@@ -178,7 +178,7 @@ def _freshness_sec(run: Run, source: Input, end: datetime, landed: Landed) -> in
     earliest = end - timedelta(days=run.lookback_days)
     rows = run.lakehouse.read(source.table, Scope(start=_first_landing_day(run, end)))
     if not landed.all_live(source.table):  # the lookback is read whole: no join where none is needed
-        rows = landed.live(source.table, rows)
+        rows = landed.live(rows)
     newest = []
     for name in ("ingested_at", source.event_time):
         ts = F.col(name)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from ledger.bronze.landing_file import (
     LandingEvent,
@@ -22,6 +23,14 @@ from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+
+_LIVE = StructType(
+    [
+        StructField("_live_path", StringType()),
+        StructField("_live_sha256", StringType()),
+        StructField("_is_live", BooleanType()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Landed:
         """One query, collected: a run judges all its rows by one state of the landing."""
         return cls(lakehouse, since, tuple(read_events(lakehouse, Scope(start=since))))
 
-    def live(self, table: Table, rows: DataFrame) -> DataFrame:
+    def live(self, rows: DataFrame) -> DataFrame:
         """The rows that count. A row without a file came some other way and counts.
 
         A join with the few live versions, not a list of the dead: rows that no event names (of a load that died) do
@@ -48,17 +57,13 @@ class Landed:
         """
         if self.events is None:
             return rows
-        return self._marked(table, rows).where(f"{SOURCE_FILE} IS NULL OR _is_live").select(*_names(rows))
+        return self._marked(rows, f"{SOURCE_FILE} IS NULL OR _is_live")
 
-    def dead(self, table: Table, rows: DataFrame) -> DataFrame:
+    def dead(self, rows: DataFrame) -> DataFrame:
         """The rows that do not count; :meth:`has_dead` says without a query whether there ever were any."""
         if self.events is None:
             return rows.where("false")
-        return (
-            self._marked(table, rows)
-            .where(f"{SOURCE_FILE} IS NOT NULL AND _is_live IS NULL")
-            .select(*_names(rows))
-        )
+        return self._marked(rows, f"{SOURCE_FILE} IS NOT NULL AND _is_live IS NULL")
 
     def has_dead(self, tables: Iterable[Table]) -> bool:
         """Whether a version of a file of these Bronze tables counted once and does not any more."""
@@ -83,18 +88,15 @@ class Landed:
     def _is_live(self, table: Table, event: LandingEvent) -> bool:
         return event.status == "loaded" and _is_of(table, event.version)
 
-    def _marked(self, table: Table, rows: DataFrame) -> DataFrame:
-        versions = [(*v, True) for v in sorted(self._live_versions) if _is_of(table, v)]
-        live = self.lakehouse.spark.createDataFrame(
-            versions, "_live_path string, _live_sha256 string, _is_live boolean"
-        )
+    def _marked(self, rows: DataFrame, condition: str) -> DataFrame:
         same = (F.col(SOURCE_FILE) == F.col("_live_path")) & (F.col(FILE_HASH) == F.col("_live_sha256"))
-        return rows.join(live, same, "left")
+        return rows.join(self._live, same, "left").where(condition).drop(*_LIVE.fieldNames())
+
+    @cached_property
+    def _live(self) -> DataFrame:
+        versions = [(*version, True) for version in sorted(self._live_versions)]
+        return self.lakehouse.spark.createDataFrame(versions, _LIVE)
 
 
 def _is_of(table: Table, version: Version) -> bool:
     return version[0].startswith(f"{landing_folder(table)}/")
-
-
-def _names(rows: DataFrame) -> list[str]:
-    return [f"`{name}`" for name in rows.columns]

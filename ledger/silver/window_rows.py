@@ -38,19 +38,19 @@ def in_window(table: Table, window: Window) -> Column:
 
 def read_window(landed: Landed, table: Table, window: Window) -> DataFrame:
     """The window's Bronze rows that count, pruned by landing day."""
-    return landed.live(table, _read(landed, table, window))
+    return landed.live(_read(landed, table, window))
 
 
 def read_dead(landed: Landed, table: Table, window: Window) -> DataFrame:
     """The window's Bronze rows that do not count: of superseded and withdrawn files."""
-    return landed.dead(table, _read(landed, table, window))
+    return landed.dead(_read(landed, table, window))
 
 
 def read_elsewhere(landed: Landed, table: Table, window: Window) -> DataFrame:
     """The Bronze rows that count and that :func:`read_window` does not give, from ``landed.since`` on."""
     rows = landed.lakehouse.read(table, Scope(start=landed.since))
     is_read = in_window(table, window) & (F.col(INGEST_DATE) >= lit_date(first_landing_day(window)))
-    return landed.live(table, rows.where(~is_read))
+    return landed.live(rows.where(~is_read))
 
 
 def _read(landed: Landed, table: Table, window: Window) -> DataFrame:
