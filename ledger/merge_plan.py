@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.merge import Change, Scope
+from ledger.merge import FATE, Change, Scope
 
 
 @dataclass(frozen=True)
 class MergePlan:
     """What a merge would change: the changed rows, and how many per old and new partition.
 
-    ``changed`` holds source rows only, unless the plan deletes.
+    ``changed`` holds source rows only, unless the plan deletes what the source does not have.
     """
 
     table: Table
@@ -34,16 +34,25 @@ class MergePlan:
 
     @property
     def updated(self) -> int:
-        return self._count(lambda row: row["_given"] and row["_stored"] and row["_values"])
+        return self._count(
+            lambda row: row["_given"] and row["_stored"] and row["_values"] and not row["_removed"]
+        )
 
     @property
     def touched(self) -> int:
         """Rows of which only the source order moves."""
-        return self._count(lambda row: row["_given"] and row["_stored"] and not row["_values"])
+        return self._count(
+            lambda row: row["_given"] and row["_stored"] and not row["_values"] and not row["_removed"]
+        )
 
     @property
     def deleted(self) -> int:
-        return self._count(lambda row: row["_given"] is None)
+        """Rows that go: the source removes them, or does not have them."""
+        return self._count(lambda row: row["_given"] is None or row["_removed"])
+
+    @property
+    def deletes_by_absence(self) -> bool:
+        return any(row["_given"] is None for row in self.counts)
 
     @property
     def only_inserts(self) -> bool:
@@ -56,7 +65,7 @@ class MergePlan:
         if self.table.partition_by is None:
             return changed
         for row in self.counts:
-            if row["_stored"] is None or row["_values"]:
+            if row["_stored"] is None or row["_values"] or row["_removed"]:
                 for value in {row["_new_part"], row["_old_part"]} - {None}:
                     changed[value] = changed.get(value, 0) + row["count"]
         return changed
@@ -81,6 +90,7 @@ def all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> Me
             _given=True,
             _stored=None,
             _values=True,
+            _removed=False,
             _new_part=row["_new_part"] if part else None,
             _old_part=None,
             count=row["count"],
@@ -109,8 +119,15 @@ def compare(
     )
     part = table.partition_by
     parts = [F.col(f"s.{part}").alias("_new_part"), F.col(f"t.{part}").alias("_old_part")] if part else []
-    marks = ["s._given", "t._stored", F.expr(change.values_when).alias("_values"), *parts]
-    changed = stage(joined.where(change.any_change).select(*[f"s.{n}" for n in table.column_names], *marks))
-    grouping = ["_given", "_stored", "_values", *(["_new_part", "_old_part"] if part else [])]
+    marks = [
+        "s._given",
+        "t._stored",
+        F.expr(change.values_when).alias("_values"),
+        F.expr(change.removed_when).alias("_removed"),
+        *parts,
+    ]
+    columns = [*table.column_names, *([FATE] if change.has_fates else [])]
+    changed = stage(joined.where(change.any_change).select(*[f"s.{n}" for n in columns], *marks))
+    grouping = ["_given", "_stored", "_values", "_removed", *(["_new_part", "_old_part"] if part else [])]
     counts = tuple(changed.groupBy(*grouping).count().collect())
-    return MergePlan(table, source, scope, changed.select(*table.column_names), change, counts)
+    return MergePlan(table, source, scope, changed.select(*columns), change, counts)

@@ -18,6 +18,7 @@ from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode
+from ledger.silver.live_rows import Landed
 from ledger.state import Attempt, PipelineName, record_failure
 from ledger.tables import BRONZE
 from ledger.window import Window
@@ -42,11 +43,21 @@ class Run:
     rule_load_mode: RuleLoadMode
     seed_path: str
     skip_readiness: bool = False
+    _landed: dict[date, Landed] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def rules(self) -> RuleBook:
         """The rules in force, loaded once per run, on first use: a fault in them is an attempt's failure."""
         return load_rules(self.lakehouse, mode=self.rule_load_mode, seed_path=self.seed_path)
+
+    def landed(self, since: date) -> Landed:
+        """Which landing files count from a landing day on. One query on first use, and again after a load."""
+        if since not in self._landed:
+            external = self.ingest == "external"
+            self._landed[since] = (
+                Landed(self.lakehouse, since, None) if external else Landed.read(self.lakehouse, since)
+            )
+        return self._landed[since]
 
 
 @dataclass(frozen=True)
@@ -133,14 +144,17 @@ def load_landing(run: Run, window: Window) -> list[Ingested]:
     """Load the landing days that the window covers (nothing where another system fills Bronze)."""
     if run.ingest == "external":
         return []
-    return ingest(
-        run.lakehouse,
-        BRONZE,
-        landing=run.landing,
-        days=[part.date_kst for part in window.split_by_day()],
-        clock=run.clock,
-        run_id=run.run_id,
-    )
+    try:
+        return ingest(
+            run.lakehouse,
+            BRONZE,
+            landing=run.landing,
+            days=[part.date_kst for part in window.split_by_day()],
+            clock=run.clock,
+            run_id=run.run_id,
+        )
+    finally:
+        run._landed.clear()
 
 
 def observed(outcome: Outcome, measure: Callable[[], Sequence[Verdict]]) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from ledger.quality.verdict import Verdict
 from ledger.rules import Rule, RuleBook, Severity
 from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
+from ledger.silver.live_rows import Landed
 from ledger.silver.window_rows import read_window
 from ledger.state import read_state, record_success
 from ledger.text import clean
@@ -94,11 +95,13 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
         outcome = Outcome(window, ingested=load_landing(run, window))
         counts = {} if is_backfill else _previous_counts(run, window)
         now = run.clock()
-        rules = run.rules
+        rules, landed = run.rules, run.landed(_first_landing_day(run, window.end))
         statuses, exceptions, new_counts = [], [], {}
         measurements = side_by_side(
             [
-                partial(measure, run, source, window, zero_windows_before=counts.get(source.table.name, 0))
+                partial(
+                    measure, run, source, window, landed, zero_windows_before=counts.get(source.table.name, 0)
+                )
                 for source in INPUTS
             ]
         )
@@ -133,16 +136,16 @@ def _previous_counts(run: Run, window: Window) -> Mapping[str, int]:
     return {k: v - 1 if was_counted and v else v for k, v in state.zero_window_counts.items()}
 
 
-def measure(run: Run, source: Input, window: Window, *, zero_windows_before: int) -> Measured:
-    """Count, duplicates, bad rows and freshness of one input in one window."""
-    rows = read_window(run.lakehouse, source.table, window)
+def measure(run: Run, source: Input, window: Window, landed: Landed, *, zero_windows_before: int) -> Measured:
+    """Count, duplicates, bad rows and freshness of one input in one window, of the rows that count."""
+    rows = read_window(landed, source.table, window)
     counts = _count(rows, source.key(), source.reason(run.rules))
     event_count, keyed, distinct, bad = counts
     return Measured(
         event_count=event_count,
         dup_rate=Fraction(keyed - distinct, keyed) if keyed else Fraction(0),
         bad_records_rate=Fraction(bad, event_count) if event_count else Fraction(0),
-        freshness_sec=_freshness_sec(run, source, window.end),
+        freshness_sec=_freshness_sec(run, source, window.end, landed),
         zero_windows=zero_windows_before + 1 if event_count == 0 else 0,
     )
 
@@ -166,10 +169,16 @@ def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[in
     return row["n"] or 0, row["keyed"] or 0, row["distinct_keys"] or 0, row["bad"] or 0
 
 
-def _freshness_sec(run: Run, source: Input, end: datetime) -> int | None:
+def _first_landing_day(run: Run, end: datetime) -> date:
+    return kst_day(end - timedelta(days=run.lookback_days)) - timedelta(days=1)
+
+
+def _freshness_sec(run: Run, source: Input, end: datetime, landed: Landed) -> int | None:
     """Whole seconds from the newest arrival or event at or before ``end``, within the lookback, up to ``end``."""
     earliest = end - timedelta(days=run.lookback_days)
-    rows = run.lakehouse.read(source.table, Scope(start=kst_day(earliest) - timedelta(days=1)))
+    rows = run.lakehouse.read(source.table, Scope(start=_first_landing_day(run, end)))
+    if not landed.all_live(source.table):  # the lookback is read whole: no join where none is needed
+        rows = landed.live(rows)
     newest = []
     for name in ("ingested_at", source.event_time):
         ts = F.col(name)

@@ -14,15 +14,15 @@ from pyspark.sql import functions as F
 from ledger.errors import QualityGateError
 from ledger.journal import Journal
 from ledger.merge import Scope
-from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
-from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all, search_scope
+from ledger.pipelines.silver_evaluated import Evaluated
+from ledger.pipelines.silver_evaluation import evaluate_all
+from ledger.pipelines.silver_plan import planned
 from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
 from ledger.side_by_side import side_by_side
-from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
-from ledger.silver.source_order import ORDER_COLUMNS, is_later
+from ledger.silver import bad_records
 from ledger.state import PipelineName, record_success
 from ledger.window import Window
 
@@ -114,7 +114,7 @@ def _merge_all(
     run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome, landing_at: datetime | None
 ) -> Journal:
     """Plan all five merges, note the days that will change, commit them, note that they are done."""
-    plans = side_by_side([partial(_plan, run, window, item) for item in evaluated])
+    plans = side_by_side([partial(planned, run, window, item) for item in evaluated])
     changes = begin(run, window, plans)
     try:
         merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
@@ -125,33 +125,3 @@ def _merge_all(
     except Exception:
         give_up(run, changes)
         raise
-
-
-BUSINESS = {
-    wallet_snapshot.TABLE: wallet_snapshot.BUSINESS,
-    ledger_entries.TABLE: ledger_entries.BUSINESS,
-    order_events.TABLE: order_events.BUSINESS,
-    order_items.TABLE: order_items.BUSINESS,
-    products.TABLE: products.BUSINESS,
-}
-
-
-def _plan(run: Run, window: Window, item: Evaluated) -> MergePlan:
-    rules, table = run.rules, item.table
-    rule = {
-        wallet_snapshot.TABLE: "silver/bad_records_rate",
-        ledger_entries.TABLE: "silver/entry_type_allowed",
-    }
-    decided = rules[rule[table]].rule_id if table in rule else None
-    source = table.conform(item.valid.withColumns({"run_id": F.lit(run.run_id), "rule_id": F.lit(decided)}))
-    is_latest_wins = table in (order_events.TABLE, order_items.TABLE, products.TABLE)
-    return run.lakehouse.plan_merge(
-        table,
-        source,
-        scope=search_scope(run, window, item.days, nullable=table is order_events.TABLE)
-        if table.partition_by
-        else Scope(),
-        differ=BUSINESS[table],
-        touch=() if table is wallet_snapshot.TABLE else ORDER_COLUMNS,
-        update_when=is_later((*ORDER_COLUMNS, *BUSINESS[table])) if is_latest_wins else "true",
-    )

@@ -12,13 +12,14 @@ from datetime import date, datetime
 
 from pyspark.sql import functions as F
 
-from ledger.bronze.landing_file import CHANGES_LIVE_ROWS, read_events
+from ledger.bronze.landing_file import CHANGES_LIVE_ROWS
 from ledger.errors import CommitConflictError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.journal import Journal, Note, append_notes, read_journal
 from ledger.merge import Scope
 from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Run
+from ledger.pipelines.silver_candidates import landing_of
 from ledger.silver import ledger_entries
 from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
 from ledger.window import Window
@@ -41,8 +42,8 @@ def landing_seen(run: Run, window: Window) -> datetime | None:
     """
     if run.ingest == "external" or not window.is_kst_day:
         return None
-    events = read_events(run.lakehouse, Scope.of([window.date_kst]))
-    return max((event.at for event in events if event.status in CHANGES_LIVE_ROWS), default=None)
+    of_day = [e for e in landing_of(run, window).events or () if e.landing_date_kst == window.date_kst]
+    return max((event.at for event in of_day if event.status in CHANGES_LIVE_ROWS), default=None)
 
 
 def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:

@@ -10,21 +10,13 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze import (
-    order_items_raw,
-    orders_raw,
-    payment_orders_raw,
-    products_raw,
-    transaction_ledger_raw,
-    user_wallets_raw,
-)
-from ledger.contract import Table
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_evaluation import Evaluated
+from ledger.pipelines.silver_candidates import SOURCES, landing_of
+from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.quality.verdict import Verdict, verdict
 from ledger.rules import RuleBook
-from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.silver import bad_records, ledger_entries, wallet_snapshot
 from ledger.silver.window_rows import read_window
 from ledger.window import Window, lit_ts
 
@@ -33,13 +25,6 @@ GUARDED = (
     wallet_snapshot.TABLE,
     ledger_entries.TABLE,
 )  # the tables whose rate stops the run (spec section 5)
-SOURCES: Mapping[str, tuple[Table, ...]] = {
-    wallet_snapshot.TABLE.full_name: (user_wallets_raw.TABLE,),
-    ledger_entries.TABLE.full_name: (transaction_ledger_raw.TABLE,),
-    order_events.TABLE.full_name: (orders_raw.TABLE, payment_orders_raw.TABLE),
-    order_items.TABLE.full_name: (order_items_raw.TABLE,),
-    products.TABLE.full_name: (products_raw.TABLE,),
-}
 
 
 def quarantine_verdicts(evaluated: Sequence[Evaluated], rules: RuleBook) -> list[Verdict]:
@@ -85,8 +70,8 @@ def _count(run: Run, window: Window, evaluated: Sequence[Evaluated]) -> _Counted
     frames = []
     for item in evaluated:
         name = item.table.full_name
-        for source in SOURCES[name]:
-            frames.append(_one_row(read_window(run.lakehouse, source, window), "bronze", name))
+        for source in SOURCES[item.table]:
+            frames.append(_one_row(read_window(landing_of(run, window), source, window), "bronze", name))
         scope = Scope.of(item.days) if item.table.partition_by else None
         keys = list(item.table.key)
         per_key = run.lakehouse.read(item.table, scope).groupBy(*keys).agg(F.count(F.lit(1)).alias("_n"))

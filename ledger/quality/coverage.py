@@ -19,7 +19,8 @@ from ledger.bronze import (
 from ledger.contract import Table
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_evaluation import search_scope
+from ledger.pipelines.silver_candidates import landing_of
+from ledger.pipelines.silver_evaluated import search_scope
 from ledger.readiness import ROWS, Condition
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.window_rows import read_window
@@ -111,6 +112,6 @@ def _arrived(run: Run, window: Window, table: Table) -> DataFrame:
 
 
 def _sound(run: Run, window: Window, source: Table, reason: Column) -> DataFrame:
-    rows = read_window(run.lakehouse, source, window)
+    rows = read_window(landing_of(run, window), source, window)
     none = F.lit(None).cast("string")
     return rows.where(reason.isNull()).withColumns({"_reason": none, "_record_json": none})

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze.metadata import RAW, timestamp_columns
+from ledger.bronze.metadata import INGEST_DATE, RAW, timestamp_columns
 from ledger.contract import Table
 from ledger.json_text import is_json_record, json_field
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
-from ledger.window import Window, kst_day
+from ledger.silver.live_rows import Landed
+from ledger.window import Window, kst_day, lit_date
 
 UNPARSABLE = "unparsable_record"
 _ISO_MICROS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 
 
-def read_candidates(lakehouse: Lakehouse, table: Table, window: Window) -> DataFrame:
-    """Bronze rows that may belong to the window, pruned by arrival day."""
-    return lakehouse.read(table, Scope(start=kst_day(window.start) - timedelta(days=1)))
+def first_landing_day(window: Window) -> date:
+    """The earliest landing day whose rows a window reads: an extraction of its first hour may have landed before it."""
+    return kst_day(window.start) - timedelta(days=1)
 
 
 def in_window(table: Table, window: Window) -> Column:
-    """True where any timestamp column of a Bronze row falls in the window."""
-    hits = [F.coalesce(window.contains(F.col(name)), F.lit(False)) for name in timestamp_columns(table)]
-    return reduce(lambda a, b: a | b, hits)
+    """True where any timestamp column of a Bronze row falls in the window, or where its landing day is the window.
+
+    So every row is some window's, whatever its clocks say.
+    """
+    hits = [window.contains(F.col(name)) for name in timestamp_columns(table)]
+    if window.is_kst_day:
+        hits.append(F.col(INGEST_DATE) == lit_date(window.date_kst))
+    return reduce(lambda a, b: a | b, [F.coalesce(hit, F.lit(False)) for hit in hits])
 
 
-def read_window(lakehouse: Lakehouse, table: Table, window: Window) -> DataFrame:
-    """Bronze rows of the window."""
-    return read_candidates(lakehouse, table, window).where(in_window(table, window))
+def read_window(landed: Landed, table: Table, window: Window) -> DataFrame:
+    """The window's Bronze rows that count, pruned by landing day."""
+    return landed.live(_read(landed, table, window))
+
+
+def read_dead(landed: Landed, table: Table, window: Window) -> DataFrame:
+    """The window's Bronze rows that do not count: of superseded and withdrawn files."""
+    return landed.dead(_read(landed, table, window))
+
+
+def read_elsewhere(landed: Landed, table: Table, window: Window) -> DataFrame:
+    """The Bronze rows that count and that :func:`read_window` does not give, from ``landed.since`` on."""
+    rows = landed.lakehouse.read(table, Scope(start=landed.since))
+    is_read = in_window(table, window) & (F.col(INGEST_DATE) >= lit_date(first_landing_day(window)))
+    return landed.live(rows.where(~is_read))
+
+
+def _read(landed: Landed, table: Table, window: Window) -> DataFrame:
+    rows = landed.lakehouse.read(table, Scope(start=first_landing_day(window)))
+    return rows.where(in_window(table, window))
 
 
 def is_unparsable() -> Column:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.errors import ContractError, KeyViolationError
 from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
+from ledger.merge import FATE, Scope
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, ITEMS, NEXT, PER_MERCHANT, items, stored
 
 ROW_1 = ("a", DAY, Decimal("1.00"), "x", "r1")
@@ -202,3 +204,38 @@ def test_staged_results_are_dropped_at_the_end(lake: Lakehouse) -> None:
         assert staged.collect()
         assert folder.exists()
     assert not Path(folder).exists()
+
+
+def fated(lake: Lakehouse, **rows: tuple[Any, ...]) -> Any:
+    """Source rows by what they do to their stored row."""
+    frames = [items(lake, row).withColumn(FATE, F.lit(fate)) for fate, row in rows.items()]
+    return reduce(lambda a, b: a.unionByName(b), frames)
+
+
+def test_a_source_row_replaces_or_removes_its_stored_row_by_its_fate(lake: Lakehouse) -> None:
+    """INV-14: what ``update_when`` would hold back; the days that lose a row are changed days."""
+    lake.merge(ITEMS, items(lake, ("c", NEXT, Decimal("3.00"), "z", "r1")), scope=BOTH_DAYS)
+    source = fated(
+        lake,
+        replaces=("a", NEXT, Decimal("0.10"), "w", "r2"),
+        removes=ROW_2,
+        merges=("c", NEXT, Decimal("0.30"), "older", "r2"),
+    )
+    plan = lake.plan_merge(ITEMS, source, scope=BOTH_DAYS, update_when="s.amount > t.amount")
+    assert plan.partitions == {DAY: 2, NEXT: 1}
+    assert (plan.inserted, plan.updated, plan.deleted) == (0, 1, 1)
+    assert lake.commit_merge(plan) == WriteResult(updated=1, deleted=1)
+    assert stored(lake, ITEMS) == [
+        ("a", NEXT, Decimal("0.10"), "w", "r2"),
+        ("c", NEXT, Decimal("3.00"), "z", "r1"),
+    ]
+    again = lake.plan_merge(ITEMS, source, scope=BOTH_DAYS, update_when="s.amount > t.amount")
+    assert lake.commit_merge(again) == WriteResult(), "what is gone is not inserted"
+
+
+def test_a_row_is_not_removed_that_became_another_meanwhile(lake: Lakehouse) -> None:
+    """INV-14"""
+    changed, gone = ("a", DAY, Decimal("7.00"), "x", "r1"), ("d", DAY, Decimal("7.00"), "x", "r1")
+    source = fated(lake, removes=changed).unionByName(fated(lake, removes=gone))
+    assert lake.commit_merge(lake.plan_merge(ITEMS, source, scope=BOTH_DAYS)) == WriteResult()
+    assert stored(lake, ITEMS) == [ROW_1, ROW_2]

@@ -24,7 +24,8 @@ from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.contract import Table
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_evaluation import Evaluated, evaluate_all
+from ledger.pipelines.silver_evaluated import Evaluated
+from ledger.pipelines.silver_evaluation import evaluate_all
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.tables import BRONZE
 from ledger.window import Window

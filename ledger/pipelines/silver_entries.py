@@ -1,0 +1,136 @@
+"""Ledger entries of a window: what they relate to, conflicts with what is stored, what stays per key (spec 5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial, reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ledger.bronze import orders_raw, payment_orders_raw, transaction_ledger_raw
+from ledger.pipelines.attempt import Run
+from ledger.pipelines.silver_candidates import (
+    earlier_orders,
+    landing_of,
+    ledger_candidates,
+    ledger_reason,
+    related_sources,
+)
+from ledger.pipelines.silver_corrections import CorrectedOrders, Tainted, entries_elsewhere, find_tainted
+from ledger.pipelines.silver_evaluated import (
+    Correction,
+    Evaluated,
+    days_of,
+    good_rows,
+    profile,
+    rejected_rows,
+    repeated_keys,
+    search_scope,
+)
+from ledger.silver import ledger_entries
+from ledger.silver.source_order import ORDER_COLUMNS
+from ledger.silver.window_rows import read_window, record_json
+from ledger.window import Window
+
+TABLE = ledger_entries.TABLE
+KEYS = list(TABLE.key)
+_SAME = (*ORDER_COLUMNS, *ledger_entries.IMMUTABLE)
+
+
+def evaluate_ledger(run: Run, window: Window, orders: CorrectedOrders | None) -> Evaluated:
+    """Candidates of ``silver.ledger_entries``; ``orders``: what this run corrects in ``silver.order_events``."""
+    lakehouse, related = run.lakehouse, _related(run, window, orders)
+    staged = lakehouse.stage(ledger_candidates(run, related))
+    rows, bad, days = profile(staged, TABLE)
+    good = good_rows(run, staged, bad)
+    found = Evaluated(TABLE, good, rejected_rows(staged), rows, rows - bad, bad, days)
+    stored = lakehouse.read(TABLE, search_scope(run, window, days, nullable=False))
+    tainted = find_tainted(run, window, TABLE)
+    if tainted is None and orders is None:
+        return _reconciled(run, found, related, stored)
+    elsewhere = entries_elsewhere(run, window, _affected(stored, tainted, orders), orders)
+    gone = tainted.stored.select(*KEYS) if tainted else stored.select(*KEYS).where("false")
+    sound = stored.select(*KEYS, *_SAME).join(gone, KEYS, "left_anti")
+    # An entry of another landing day takes the place of a stored one that came from a dead row.
+    known = sound.unionByName(elsewhere.join(gone, KEYS, "left_semi").select(*KEYS, *_SAME))
+    found = _reconciled(run, found, related, lakehouse.stage(known) if tainted else sound)
+    return _corrected(run, found, tainted, elsewhere, sound, gone)
+
+
+def _related(run: Run, window: Window, orders: CorrectedOrders | None) -> DataFrame:
+    read = partial(read_window, landing_of(run, window), window=window)
+    earlier = orders.earlier(run, window) if orders else earlier_orders(run, window)
+    sources = related_sources(read(payment_orders_raw.TABLE), read(orders_raw.TABLE), earlier)
+    return ledger_entries.with_related(read(transaction_ledger_raw.TABLE), **sources)
+
+
+def _affected(stored: DataFrame, tainted: Tainted | None, orders: CorrectedOrders | None) -> DataFrame:
+    """Keys of entries that came from dead rows, or that name an order of which a dead row speaks."""
+    frames = [tainted.stored.select(*KEYS)] if tainted else []
+    if orders:
+        names = orders.named.withColumnRenamed("order_ref", "related_id")
+        frames.append(stored.join(names, ["related_id"], "left_semi").select(*KEYS))
+    return reduce(DataFrame.unionByName, frames).distinct()
+
+
+def _corrected(
+    run: Run,
+    found: Evaluated,
+    tainted: Tainted | None,
+    elsewhere: DataFrame,
+    sound: DataFrame,
+    gone: DataFrame,
+) -> Evaluated:
+    """``found`` with what the rows of other landing days say of keys that the window's rows leave open."""
+    lakehouse, mine = run.lakehouse, found.valid.select(*KEYS)
+    is_same = [F.col(f"e.{k}") == F.col(f"t.{k}") for k in KEYS]
+    is_same += [F.col(f"e.{c}").eqNullSafe(F.col(f"t.{c}")) for c in _SAME]
+    instead = elsewhere.join(gone, KEYS, "left_semi")
+    restated = elsewhere.alias("e").join(sound.alias("t"), is_same, "left_semi")
+    replaced = lakehouse.stage(instead.unionByName(restated).join(mine, KEYS, "left_anti"))
+    columns = list(TABLE.column_names)
+    stored = tainted.stored if tainted else lakehouse.rows(TABLE, [])
+    removed = stored.select(*columns).join(mine, KEYS, "left_anti").join(elsewhere, KEYS, "left_anti")
+    days = found.days | days_of(TABLE, replaced, stored)
+    return replace(found, days=days, correction=Correction(replaced, lakehouse.stage(removed)))
+
+
+def _reconciled(run: Run, found: Evaluated, related: DataFrame, stored: DataFrame) -> Evaluated:
+    """``found`` without what contradicts the earliest row of its key, here or stored."""
+    lakehouse, good = run.lakehouse, found.valid
+    contested = lakehouse.stage(
+        repeated_keys(good, KEYS).unionByName(ledger_entries.stored_otherwise(good, stored)).distinct()
+    )
+    if not contested.limit(1).collect():  # the common case: no key has two rows or another stored entry
+        return found
+    reconciled = lakehouse.stage(
+        ledger_entries.reconcile_duplicates(good.join(contested, KEYS, "left_semi"), stored)
+    )
+    conflicts = reconciled.where("_conflict")
+    conflict_rows = conflicts.count()
+    rejected = found.rejected
+    if conflict_rows:
+        rejected = rejected.unionByName(_conflicting(run, related, conflicts))
+    uncontested = good.join(contested, KEYS, "left_anti")
+    valid = lakehouse.stage(uncontested.unionByName(ledger_entries.collapse(reconciled)))
+    return replace(
+        found,
+        valid=valid,
+        rejected=rejected,
+        valid_rows=valid.count(),
+        bad_rows=found.bad_rows + conflict_rows,
+    )
+
+
+def _conflicting(run: Run, related: DataFrame, conflicts: DataFrame) -> DataFrame:
+    """The whole Bronze rows of conflicting candidates, to be quarantined."""
+    combination = [*KEYS, *ledger_entries.IMMUTABLE]
+    wrong = conflicts.select(*[F.col(c).alias(f"_w_{c}") for c in combination]).distinct()
+    text = record_json(run.lakehouse, related)
+    rows = related.withColumn("_reason", ledger_reason(run)).withColumn("_record_json", text)
+    whole = ledger_entries.evaluate(rows).where("_reason IS NULL")
+    match = [F.col(c).eqNullSafe(F.col(f"_w_{c}")) for c in combination]
+    return whole.join(wrong, match, "left_semi").select(
+        F.lit(ledger_entries.CONFLICTING).alias("reason"), F.col("_record_json").alias("record_json")
+    )
