@@ -71,6 +71,12 @@ class Launched:
     reason: str | None = None
 
 
+def parameters_of(job: str) -> tuple[str, ...]:
+    """The parameters that a job takes on the command line."""
+    pipeline = _JOB_PIPELINES.get(job)
+    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
+
+
 def dagster_instance() -> dg.DagsterInstance:
     """The instance of ``DAGSTER_HOME``, which is created with the project's ``dagster.yaml`` when it is new."""
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(_DEFAULT_DAGSTER_HOME)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration import commands
+from orchestration.cli.arguments import run_parameters
 from tests.support import Home, ledgerctl
 
 TOMORROWS = "2999-01-01"
@@ -127,7 +127,7 @@ def test_help_is_exit_0(command: tuple[str, ...], no_spark: Callable[[], int]) -
 
 def test_parameters_may_hold_commas_and_come_in_parts() -> None:
     """INV-17: a comma separates only before the next ``name=``."""
-    given = commands._parameters(
+    given = run_parameters(
         ["run_mode=backfill,date_kst_start=2026-02-10", "skip_reason=incident 7, see wiki"]
     )
     assert given == {
