@@ -8,7 +8,7 @@ from datetime import date
 from ledger.bronze.landing_file import LandingEvent, live_versions, read_events
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
-from operations.values import Values
+from operations.rows import Values
 
 
 def read_files(lakehouse: Lakehouse, day: date | None, status: str | None) -> list[Values]:

@@ -19,8 +19,8 @@ from ledger.merge import Scope
 from ledger.silver import bad_records
 from ledger.state import Logged, newest_attempt, read_attempts
 from ledger.window import Window
+from operations.rows import Values, typed
 from operations.tables import ends_on
-from operations.values import Values, typed
 
 # The source columns that a reason speaks of (spec section 5); what a row does not have is left out.
 _AT_FAULT: Mapping[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from ledger.gold import pipeline_run_log
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
-from operations.values import Values, typed
+from operations.rows import Values, typed
 
 _LOGGED = (
     *("pipeline_name", "date_kst", "run_id", "status", "started_at", "ended_at"),

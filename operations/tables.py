@@ -20,7 +20,7 @@ from ledger.merge import Scope
 from ledger.shown import shown
 from ledger.silver import bad_records
 from ledger.window import Window, lit_date, lit_ts
-from operations.values import named
+from operations.rows import named
 
 DayOf = Literal["business", "partition"]
 _T = TypeVar("_T")

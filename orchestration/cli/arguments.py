@@ -9,6 +9,7 @@ from datetime import date
 
 from ledger.errors import ParameterError
 
+_MOST_ROWS = 2**31 - 1  # what an engine takes as a limit
 _PARAMETER_SEPARATOR = re.compile(r",(?=[a-z_]+=)")
 
 
@@ -64,4 +65,9 @@ def positive(text: str) -> int:
 
 def limit(text: str) -> int | None:
     """How many rows, or ``all`` (None), for argparse."""
-    return None if text == "all" else positive(text)
+    if text == "all":
+        return None
+    value = positive(text)
+    if value > _MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST_ROWS}; use all")
+    return value

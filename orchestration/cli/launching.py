@@ -91,7 +91,8 @@ def backfill(arguments: argparse.Namespace) -> int:
         return _finish(arguments, prepared, [])
     with dagster_instance() as instance:
         made = list(run_backfill(planned, instance))
-    stand = [found for found, _ in _verdicts([each.day for each in made], settings, evidence=False)]
+    judged, unreadable = _verdicts_or_why([each.day for each in made], evidence=False)
+    stand = [found for found, _ in judged]
     failed = [each for each in made if each.failed]
     if arguments.json:
         by_day = {found.date_kst: _as_dict(found) for found in stand}
@@ -103,6 +104,9 @@ def backfill(arguments: argparse.Namespace) -> int:
         _say_verdicts(stand)
     if failed:
         tell(f"failed: {', '.join(str(each.day) for each in failed)}; the other days are done")
+    if unreadable:
+        tell(unreadable)
+    if failed or unreadable:
         return 1
     return code_of(stand) if arguments.strict else 0
 
@@ -154,9 +158,8 @@ def _told(made: Launched, instance: Any, *, checks: bool) -> Told:
 
 def _finish(arguments: argparse.Namespace, told: Sequence[Told], days: Sequence[date]) -> int:
     """What every run said, and what stands of the days: the tables' word, not the runs'."""
-    settings = load_settings()
-    stand = _verdicts(days, settings, evidence=True)
     failed = next((t for t in told if not t.run.success), None)
+    stand, unreadable = _verdicts_or_why(days, evidence=True)
     if arguments.json:
         from orchestration.report import day_dict
 
@@ -170,10 +173,25 @@ def _finish(arguments: argparse.Namespace, told: Sequence[Told], days: Sequence[
         tell(shown(f"{run.launch} failed at {run.step or 'start'}: {run.reason}"))
         if failed.next_step:
             tell(f"next: {failed.next_step}")
+    if unreadable:
+        tell(unreadable)
+    if failed is not None or unreadable:
         return 1
     if any(c.status == "RED" for t in told if t.run.launch.job == HEALTH_JOB for c in t.checks):
         return NOT_WELL
     return code_of([found for found, _ in stand]) if getattr(arguments, "strict", False) else 0
+
+
+def _verdicts_or_why(
+    days: Sequence[date], *, evidence: bool
+) -> tuple[list[tuple[DayVerdict, Evidence]], str | None]:
+    """What stands of the days; or why that cannot be read, which must not hide how the runs ended."""
+    from ledger.pipelines.attempt import first_line
+
+    try:
+        return _verdicts(days, load_settings(), evidence=evidence), None
+    except Exception as error:
+        return [], shown(f"the verdict cannot be read: {first_line(error)}")
 
 
 def _verdicts(

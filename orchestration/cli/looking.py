@@ -31,10 +31,12 @@ def tables() -> Iterator[Lakehouse]:
 
 def show(arguments: argparse.Namespace) -> int:
     from ledger.tables import by_name
+    from operations.rows import typed
     from operations.tables import Question, select
-    from operations.values import typed
 
     day = given.optional_date("--date", arguments.date)
+    if arguments.csv and arguments.json:
+        raise ParameterError("--csv: the output is JSON already", action="give one of --csv and --json")
     if arguments.day_of and not day:
         raise ParameterError("--day-of: it says what --date means", action="give --date as well")
     question = Question(
@@ -95,7 +97,7 @@ def state(arguments: argparse.Namespace) -> int:
     from ledger.due import days_due
     from ledger.gold import pipeline_state
     from ledger.pipelines.restatement import restatements
-    from operations.values import typed
+    from operations.rows import typed
 
     with tables() as lakehouse:
         rows = list(typed(lakehouse.read(pipeline_state.TABLE).orderBy("pipeline_name")))

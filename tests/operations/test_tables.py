@@ -13,8 +13,8 @@ from ledger.errors import ParameterError
 from ledger.lakehouse import Lakehouse
 from ledger.silver import bad_records, ledger_entries
 from ledger.window import Window
+from operations.rows import Values, typed
 from operations.tables import Question, select
-from operations.values import Values, typed
 
 DAY = date(2026, 2, 10)
 NEXT = DAY + timedelta(days=1)

@@ -136,6 +136,16 @@ def test_an_empty_warehouse_says_what_to_do(home: Home, command: tuple[str, ...]
     assert "run bootstrap_catalog" in done.err
 
 
+def test_a_verdict_that_cannot_be_read_hides_no_failure(home: Home) -> None:
+    """INV-28: before the catalog exists both say so; the run's own reason comes first."""
+    done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_1)
+    assert done.code == 1
+    errors = [line for line in done.err.splitlines() if line.startswith("ledgerctl: ")]
+    assert "pipeline_silver_materialization 2026-02-10 failed at" in errors[0]
+    assert "the verdict cannot be read" in errors[-1]
+    assert not [line for line in errors if line.startswith("ledgerctl: next:")], "the error says it itself"
+
+
 def test_a_missing_landing_day_is_an_empty_one(after_day_1: Home) -> None:
     """INV-28: no files is no error, and no commit."""
     versions = after_day_1.versions()
