@@ -215,9 +215,8 @@ def _say_runs(told: Sequence[Told], *, quiet: bool) -> None:
     for each in told:
         if not quiet:
             say(f"{each.run.launch}: {'done' if each.run.success else 'failed'}")
-        if all(name in each.facts for name in _SYNCED):
-            opened, closed, unchanged = (each.facts[name] for name in _SYNCED)
-            say(f"rules: opened {opened}, closed {closed}, unchanged {unchanged}")
+        for name, value in each.facts.items():
+            say(shown(f"{name.replace('_', ' ')} {value}"))
         for check in each.checks:
             say(str(check))
 
