@@ -71,12 +71,6 @@ class Launched:
     reason: str | None = None
 
 
-def parameters_of(job: str) -> tuple[str, ...]:
-    """The parameters that a job takes on the command line."""
-    pipeline = _JOB_PIPELINES.get(job)
-    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
-
-
 def dagster_instance() -> dg.DagsterInstance:
     """The instance of ``DAGSTER_HOME``, which is created with the project's ``dagster.yaml`` when it is new."""
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(_DEFAULT_DAGSTER_HOME)))
@@ -171,6 +165,12 @@ def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
     """An incremental run belongs to the daily partition of its window's last instant."""
     times = {"start_ts": window.start.isoformat(), "end_ts": window.end.isoformat()}
     return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
+
+
+def parameters_of(job: str) -> tuple[str, ...]:
+    """The parameters that a job takes on the command line."""
+    pipeline = _JOB_PIPELINES.get(job)
+    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
 
 
 def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:
