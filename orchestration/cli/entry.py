@@ -15,7 +15,7 @@ from configs.settings import SETTING_PREFIX
 from ledger.errors import LedgerError, ParameterError, SettingsError
 from ledger.shown import shown
 from orchestration.cli import terminal
-from orchestration.cli.parser import parser
+from orchestration.cli.parser import parser, settings_given
 
 _GC_THRESHOLD = 100_000
 
@@ -54,7 +54,7 @@ def _run(argv: Sequence[str] | None) -> int:
         terminal.flush()
         return int(stop.code or 0)
     _show_progress()
-    with _settings_given(arguments.settings):
+    with _overriding(settings_given(arguments)):
         return int(arguments.command(arguments))
 
 
@@ -76,7 +76,7 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _settings_given(texts: Sequence[str]) -> Iterator[None]:
+def _overriding(texts: Sequence[str]) -> Iterator[None]:
     """Settings of the command line, for this command; they win over the environment."""
     before = dict(os.environ)
     for text in texts:

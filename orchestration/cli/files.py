@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
-from configs.settings import load_settings
+from configs.settings import Settings, load_settings
 from ledger.errors import ParameterError
+from ledger.shown import shown
 from orchestration.cli import arguments as given
 from orchestration.cli.looking import say_rows, tables
 from orchestration.cli.output import say_json
@@ -32,9 +35,41 @@ def landing(arguments: argparse.Namespace) -> int:
     day = given.optional_date("--date", arguments.date)
     with tables() as lakehouse:
         files = read_files(lakehouse, day, arguments.status)
-    shown = files if arguments.limit is None else files[: arguments.limit]
-    say_rows(arguments, "bronze.landing_file", _FILE_COLUMNS, shown, len(files))
+    first = files if arguments.limit is None else files[: arguments.limit]
+    say_rows(arguments, "bronze.landing_file", _FILE_COLUMNS, first, len(files))
     return 0
+
+
+def withdraw(arguments: argparse.Namespace) -> int:
+    """Take back a file that should never have come, and say what is due because of it."""
+    from ledger.bronze.withdraw import withdraw as take_back
+    from ledger.due import days_due
+
+    path = _below_landing(load_settings(), arguments.path)
+    with tables() as lakehouse:
+        event = take_back(
+            lakehouse,
+            path,
+            by=arguments.by,
+            reason=arguments.reason,
+            run_id=f"withdraw-{uuid.uuid4()}",
+            now=datetime.now(UTC),
+        )
+        due = {pipeline: [str(day) for day in days] for pipeline, days in days_due(lakehouse).items()}
+    if arguments.json:
+        say_json({"withdrawn": vars(event), "due": due})
+        return 0
+    say(shown(f"withdrawn: {event.path} ({event.rows or 0} rows count no more), sha256 {event.sha256}"))
+    day = str(event.landing_date_kst)
+    if day in due["pipeline_silver"]:
+        say(f"{day} is due: ledgerctl backfill --from {day} --to {day}; later days: ledgerctl state")
+    return 0
+
+
+def _below_landing(settings: Settings, path: str) -> str:
+    """The path relative to the landing root, also where it was given as it lies on this machine."""
+    root = settings.resolved(settings.lakehouse.landing).rstrip("/")
+    return path.removeprefix(f"{root}/")
 
 
 def mock(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from orchestration.cli.arguments import limit, positive
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction["_Parser"]
 
+_SETTINGS = "settings of"
 _DAY = "KST day, YYYY-MM-DD"
 _STATUSES = ("loaded", "skipped", "failed", "superseded", "withdrawn")
 
@@ -28,6 +29,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     whole = _Parser(prog="ledgerctl", description="Operate the ledger controls.")
+    whole.set_defaults(json=False)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     _launching(commands)
     _judging(commands)
@@ -36,16 +38,22 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+def settings_given(arguments: argparse.Namespace) -> list[str]:
+    """Every ``--set`` of the command line, those of an action after those of its command."""
+    return [text for name, texts in vars(arguments).items() if name.startswith(_SETTINGS) for text in texts]
+
+
 def _command(
     commands: _Commands, name: str, function: Callable[[argparse.Namespace], int], help_: str
 ) -> _Parser:
     sub = commands.add_parser(name, help=help_, description=help_)
-    sub.set_defaults(command=function, settings=[], json=False)
-    # Suppressed: what is not given below a command leaves what was given to the command itself.
-    unset = argparse.SUPPRESS
+    sub.set_defaults(command=function)
+    # An action below a command has names of its own, or its defaults would undo what was given to the command.
+    dest = f"{_SETTINGS} {sub.prog}"
     sub.add_argument(
-        "--set", dest="settings", action="append", default=unset, metavar="a.b=v", help="override a setting"
+        "--set", dest=dest, action="append", default=[], metavar="a.b=v", help="override a setting"
     )
+    unset = argparse.SUPPRESS
     sub.add_argument(
         "--json", action="store_true", default=unset, help="machine-readable output on standard output"
     )
@@ -124,6 +132,11 @@ def _files(commands: _Commands) -> None:
     landing.add_argument("--date", help=f"{_DAY}, of the landing folder")
     landing.add_argument("--status", choices=_STATUSES)
     _limited(landing)
+    actions = landing.add_subparsers(metavar="ACTION")
+    withdraw = _command(actions, "withdraw", files.withdraw, "take back a file that should never have come")
+    withdraw.add_argument("path", help="<table>/date=YYYY-MM-DD/<file>, relative to the landing root")
+    withdraw.add_argument("--by", required=True, metavar="WHO", help="who decides it")
+    withdraw.add_argument("--reason", required=True, metavar="WHY", help="why it should not have come")
     mock = _command(commands, "mock", files.mock, "write generated landing files")
     mock.add_argument("--from", dest="start", required=True, help="first KST day")
     for name, default in (("days", 1), ("users", 100), ("entries", 6000)):
