@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from configs.settings import ROOT, load_settings
+from ledger.window import kst_day
 from mock_data.generator import generate
 from orchestration.cli import main as ledgerctl
 
 DATA = ROOT / ".data"
 MARKER = DATA / "made-by-demo"
-FIRST_DAY = date(2026, 2, 1)
 DAYS, USERS, ENTRIES_PER_DAY, SEED = 3, 200, 6000, 7
 FAULTS = ("drift", "supply", "bad_rows", "conflicting_duplicates")
+
+
+def demo_days(now: datetime) -> list[date]:
+    """The KST days of the demo, ending yesterday: what the UI's pages show without looking for it."""
+    yesterday = kst_day(now) - timedelta(days=1)
+    return [yesterday - timedelta(days=back) for back in reversed(range(DAYS))]
 
 
 def main() -> int:
@@ -31,18 +37,16 @@ def main() -> int:
     os.environ["DAGSTER_HOME"] = str(DATA / "dagster")
     landing = DATA / "landing"
     assert load_settings().resolved(load_settings().lakehouse.landing) == str(landing)
-    report = generate(landing, FIRST_DAY, DAYS, USERS, ENTRIES_PER_DAY, SEED, FAULTS)
+    days = demo_days(datetime.now(UTC))
+    report = generate(landing, days[0], DAYS, USERS, ENTRIES_PER_DAY, SEED, FAULTS)
     print(
         f"Generated {report.rows:,} landing records over {DAYS} KST days; the last day has planted faults.\n"
     )
-    for offset in range(DAYS):
-        code = ledgerctl(
-            ["day", (FIRST_DAY + timedelta(days=offset)).isoformat(), "--run-id", f"demo-{offset + 1}"]
-        )
+    for number, day in enumerate(days, 1):
+        code = ledgerctl(["day", day.isoformat(), "--run-id", f"demo-{number}"])
         print()
         if code:
             return code
-    last = FIRST_DAY + timedelta(days=DAYS - 1)
     print("Two days add up; the third does not, and the tables say why. What was planted:")
     for fault in report.faults:
         drifting = ", ".join(f"{user} by {amount}" for user, amount in fault.drifting_users.items())
@@ -53,8 +57,9 @@ def main() -> int:
         effects += [f"supply off by {fault.supply_diff_amount}"] if fault.supply_diff_amount else []
         effects += [f"quarantined: {reasons}"] if reasons else []
         print(f"  {fault.name}: {'; '.join(effects) or f'{fault.rows} records'}")
-    print(f"\nLook closer:   .venv/bin/ledgerctl show gold.exception_ledger --date {last}")
-    print("               .venv/bin/ledgerctl state")
+    print(f"\nLook closer:   .venv/bin/ledgerctl verdicts --from {days[0]}")
+    print(f"               .venv/bin/ledgerctl quarantine --date {days[-1]}")
+    print(f"               .venv/bin/ledgerctl show gold.exception_ledger --date {days[-1]}")
     print("See the runs:  make ui    and open http://127.0.0.1:3000")
     return 0
 

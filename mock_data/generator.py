@@ -45,9 +45,7 @@ def generate(
     `on_progress` gets the KST day and the lines written so far, about twenty times a day. Files of the same name are
     replaced, each when it is complete. Raises ValueError for arguments that cannot give a reconciling landing.
     """
-    if days < 1 or users < 2 or entries < 1:
-        raise ValueError(f"need days >= 1, users >= 2, entries >= 1; got {days=}, {users=}, {entries=}")
-    names = check_faults(faults, entries)
+    names = check_arguments(days, users, entries, faults)
     world = _World(landing, seed, users, entries, on_progress)
     last = start + timedelta(days=days - 1)
     for offset in range(days - 1):
@@ -64,6 +62,13 @@ def generate(
         faults=planted_faults(planter, first_day_is_last=days == 1),
         exceptions=expected_exceptions(planter, rows, ingested_sec),
     )
+
+
+def check_arguments(days: int, users: int, entries: int, faults: Sequence[str]) -> frozenset[str]:
+    """The names of the faults. Raises ValueError for arguments that cannot give a reconciling landing."""
+    if days < 1 or users < 2 or entries < 1:
+        raise ValueError(f"need days >= 1, users >= 2, entries >= 1; got {days=}, {users=}, {entries=}")
+    return check_faults(faults, entries)
 
 
 class _World:

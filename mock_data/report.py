@@ -83,6 +83,15 @@ class GenerationReport:
         """Whether the last day must stop at Silver's fail-fast, so that no control runs for it."""
         return any(fault.silver_fails for fault in self.faults)
 
+    def text(self) -> str:
+        """What was written, in a few lines."""
+        days = f"{self.days[0]} to {self.days[-1]}"
+        lines = [f"{self.rows:,} records in {len(self.files)} files, {days}, seed {self.seed}"]
+        lines += [
+            f"  planted {fault.name} on {fault.date_kst}: {fault.rows} records" for fault in self.faults
+        ]
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON-ready values: dates are ISO text."""
         return {key: _plain(value) for key, value in asdict(self).items()}

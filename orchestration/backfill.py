@@ -1,4 +1,4 @@
-"""``ledgerctl backfill``: a range of KST days, each with its own verdict; a failed day does not lose the others."""
+"""``ledgerctl backfill``: a range of KST days, one by one; a failed day does not lose the others."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import dagster as dg
 
 from configs.settings import Settings
 from ledger.errors import ParameterError
+from ledger.shown import shown
 from orchestration.jobs import PIPELINE_JOBS
 from orchestration.launch import Launch, Launched, execute, plan
 
 logger = logging.getLogger("ledger.run")
-_LONGEST_DAYS = 3700
+LONGEST_DAYS = 3700
 DAILY_JOBS = tuple(PIPELINE_JOBS.values())
 
 
 @dataclass
-class DayVerdict:
-    """One KST day: the runs that were made, ascending in the day's order; it stops at the first that fails."""
+class DayRuns:
+    """The runs that were made of one KST day, in the day's order; it stops at the first that fails."""
 
     day: date
     runs: list[Launched] = field(default_factory=list)
@@ -46,7 +47,19 @@ class DayVerdict:
 
     def __str__(self) -> str:
         failed = self.failed
-        return f"{self.day}  {f'FAILED at {failed.launch.job}: {failed.reason}' if failed else 'done'}"
+        return f"{self.day}  {shown(f'FAILED at {failed.launch.job}: {failed.reason}') if failed else 'done'}"
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """The KST days of a range, ascending. Raises :class:`ParameterError` for none, or for more than ten years."""
+    if last < first:
+        raise ParameterError(
+            f"parameter to: {last} is before from {first}", action="give the earlier day first"
+        )
+    days = (last - first).days + 1
+    if days > LONGEST_DAYS:
+        raise ParameterError(f"parameter to: {days} days are more than {LONGEST_DAYS}")
+    return [first + timedelta(days=n) for n in range(days)]
 
 
 def plan_backfill(
@@ -56,34 +69,27 @@ def plan_backfill(
 
     Raises :class:`ParameterError` naming the parameter that is wrong, before anything runs.
     """
-    if last < first:
-        raise ParameterError(
-            f"parameter to: {last} is before from {first}", action="give the earlier day first"
-        )
-    days = (last - first).days + 1
-    if days > _LONGEST_DAYS:
-        raise ParameterError(f"parameter to: {days} days are more than {_LONGEST_DAYS}")
+    wanted = days_between(first, last)
     for job in jobs:
         if job not in DAILY_JOBS:
             raise ParameterError(
                 f"parameter job: {job!r} has no daily runs", action=f"one of {', '.join(DAILY_JOBS)}"
             )
     chosen = [job for job in DAILY_JOBS if job in (jobs or DAILY_JOBS)]
-    wanted = (first + timedelta(days=n) for n in range(days))
     return [[launch for job in chosen for launch in plan(job, parameters, day.isoformat())] for day in wanted]
 
 
-def run_backfill(planned: Sequence[Sequence[Launch]], instance: dg.DagsterInstance) -> Iterator[DayVerdict]:
-    """Run day by day; the verdict of each as it is known."""
+def run_backfill(planned: Sequence[Sequence[Launch]], instance: dg.DagsterInstance) -> Iterator[DayRuns]:
+    """Run day by day; each day's runs as they are known."""
     for number, launches in enumerate(planned, 1):
-        verdict = DayVerdict(_day_of(launches))
+        made = DayRuns(_day_of(launches))
         for launch in launches:
             logger.info("day %d of %d: %s ...", number, len(planned), launch)
-            verdict.runs.append(execute(launch, instance))
-            if not verdict.runs[-1].success:
+            made.runs.append(execute(launch, instance))
+            if not made.runs[-1].success:
                 break
-        logger.info("%s", verdict)
-        yield verdict
+        logger.info("%s", made)
+        yield made
 
 
 def _day_of(launches: Sequence[Launch]) -> date:

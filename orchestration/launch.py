@@ -167,6 +167,12 @@ def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
     return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
 
 
+def parameters_of(job: str) -> tuple[str, ...]:
+    """The parameters that a job takes on the command line."""
+    pipeline = _JOB_PIPELINES.get(job)
+    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
+
+
 def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:
     for name in given:
         if name not in allowed:

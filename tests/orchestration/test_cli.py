@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration import commands
+from orchestration.cli.arguments import run_parameters
 from tests.support import Home, ledgerctl
 
 TOMORROWS = "2999-01-01"
@@ -53,6 +53,11 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("show", "gold.admin_tx_search", "--date", "soon"), "--date"),
     (("show", "gold.admin_tx_search", "--limit", "0"), "--limit"),
     (("show", "gold.admin_tx_search", "--limit", "many"), "--limit"),
+    (("show", "gold.admin_tx_search", "--limit", "9999999999"), "use all"),
+    (("show", "gold.admin_tx_search", "--csv", "--json"), "--csv"),
+    (("show", "silver.bad_records", "--day-of", "partition"), "--day-of"),
+    (("show", "gold.admin_tx_search", "--where", "amount"), "--where: 'amount'"),
+    (("quarantine", "--table", "gold.admin_tx_search"), "has no quarantine"),
     (("mock",), "--from"),
     (("mock", "--from", "soon"), "--from"),
     (("mock", "--from", "2026-02-10", "--users", "0"), "--users"),
@@ -127,7 +132,7 @@ def test_help_is_exit_0(command: tuple[str, ...], no_spark: Callable[[], int]) -
 
 def test_parameters_may_hold_commas_and_come_in_parts() -> None:
     """INV-17: a comma separates only before the next ``name=``."""
-    given = commands._parameters(
+    given = run_parameters(
         ["run_mode=backfill,date_kst_start=2026-02-10", "skip_reason=incident 7, see wiki"]
     )
     assert given == {

@@ -31,6 +31,8 @@ def test_a_failed_day_does_not_lose_the_others(home: Home, day_1: Template) -> N
     assert f"failed: {DAY_2}; the other days are done" in done.err
     days = {entry["date_kst"]: entry for entry in done.json["days"]}
     assert [days[str(d)]["success"] for d in (DAY_1, DAY_2, DAY_3)] == [True, False, True]
+    judged = [days[str(d)]["verdict"]["verdict"] for d in (DAY_1, DAY_2, DAY_3)]
+    assert judged == ["does_not_add_up", "not_controlled", "does_not_add_up"]
     assert days[str(DAY_2)]["failed_job"] == "pipeline_a_guardrail"
     assert "broken.parquet" in days[str(DAY_2)]["reason"]
     assert [run["job"] for run in days[str(DAY_1)]["runs"]] == [
@@ -41,6 +43,7 @@ def test_a_failed_day_does_not_lose_the_others(home: Home, day_1: Template) -> N
     again = ledgerctl("backfill", "--from", DAY_2, "--to", DAY_2)
     assert again.code == 0, again.err
     assert "1 days: 1 done, 0 failed" in again.out
+    assert again.out.splitlines()[-2].split()[:3] == [str(DAY_2), "does_not_add_up", "-110.00"]
     assert set(attempts(home).values()) == {"success"}
 
 

@@ -21,14 +21,14 @@ def test_a_day_succeeds_and_says_so(day_1: Template) -> None:
     jobs = [run["job"] for run in done.json["runs"]]
     assert jobs == ["bootstrap_catalog", "sync_dim_rule_scd2", "bronze_ingest", *PIPELINE_JOBS.values()]
     (day,) = done.json["days"]
-    assert (day["date_kst"], day["adds_up"], day["drifting_users"]) == (str(DAY_1), False, 1)
-    assert day["rows"]["silver.ledger_entries"] == ENTRIES_A_DAY
-    assert (day["supply"]["is_ok"], day["supply"]["diff_amount"]) == ("false", "-110.00")
+    assert (day["date_kst"], day["verdict"], day["adds_up"]) == (str(DAY_1), "does_not_add_up", False)
+    assert (day["drifting_users"], day["diff_amount"], day["run_id"]) == (1, "-110.00", "r1")
+    assert day["supply"]["diff_amount"] == "-110.00"
     assert day["drifting"] == [
         {"user_id": "u-drift", "delta_balance_total": "10.00", "net_flow_total": "0.00", "drift_abs": "10.00"}
     ]
     quarantined = {"silver.ledger_entries invalid_amount": 1, "silver.order_events invalid_status": 1}
-    assert day["quarantined"] == quarantined
+    assert (day["quarantined"], day["quarantined_by"]) == (2, quarantined)
     assert "pipeline_c_analytics 2026-02-10 done" in done.err
     assert day_1.home.tables() == sorted(table.full_name for table in ALL)
 
@@ -64,9 +64,14 @@ def test_show_and_state_for_machines_and_people(after_day_1: Home) -> None:
     assert ledgerctl("show", "ledger_entries", "--date", DAY_2).out == "silver.ledger_entries: no rows\n"
     text = ledgerctl("show", "gold.ledger_supply_balance_daily").out
     assert text.splitlines()[0].split()[:2] == ["date_kst", "issued_supply"]
+    cut = ledgerctl("show", "silver.ledger_entries", "--limit", 3)
+    assert cut.out.splitlines()[-1].startswith(f"3 of {ENTRIES_A_DAY} rows")
+    csv = ledgerctl("show", "silver.ledger_entries", "--limit", "all", "--csv")
+    assert (len(csv.out.splitlines()), csv.err) == (1 + ENTRIES_A_DAY, "")
+    assert ledgerctl("show", "silver.ledger_entries", "--count").out == f"{ENTRIES_A_DAY}\n"
     state = ledgerctl("state", "--json").json
     assert [p["pipeline_name"] for p in state["pipelines"]] == sorted(PIPELINE_JOBS)
-    assert {p["last_processed_end"] for p in state["pipelines"]} == {f"{DAY_1} 15:00:00"}
+    assert {p["last_processed_end"] for p in state["pipelines"]} == {f"{DAY_1}T15:00:00Z"}
     assert state["due_for_restatement"] == []
     assert "due for restatement: none" in ledgerctl("state").out
 
@@ -77,7 +82,8 @@ def test_a_failed_pipeline_is_exit_1_with_its_name_reason_and_next_step(after_da
     assert done.code == 1
     assert "pipeline_b_controls 2026-02-11 failed at" in done.err
     assert "required: pipeline_silver.last_processed_end >=" in done.err
-    assert "next: docs/runbook.md" in done.err
+    assert f"next: ledgerctl run pipeline_silver_materialization --partition {DAY_2}" in done.err
+    assert f"{DAY_2} (KST): FAILED: pipeline_b, no figures before it" in done.out
     assert "Traceback" not in done.err
     again = ledgerctl("run", "pipeline_b_controls", "--partition", DAY_2, "--json")
     assert (again.code, again.json["success"]) == (1, False)
@@ -122,12 +128,22 @@ def test_ingest_loads_one_day_once(after_day_1: Home) -> None:
     }
 
 
-@pytest.mark.parametrize("command", [("state",), ("show", "silver.products")])
+@pytest.mark.parametrize("command", [("state",), ("show", "silver.products"), ("verdicts",), ("quarantine",)])
 def test_an_empty_warehouse_says_what_to_do(home: Home, command: tuple[str, ...]) -> None:
     """INV-28"""
     done = ledgerctl(*command)
     assert done.code == 1
     assert "run bootstrap_catalog" in done.err
+
+
+def test_a_verdict_that_cannot_be_read_hides_no_failure(home: Home) -> None:
+    """INV-28: before the catalog exists both say so; the run's own reason comes first."""
+    done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_1)
+    assert done.code == 1
+    errors = [line for line in done.err.splitlines() if line.startswith("ledgerctl: ")]
+    assert "pipeline_silver_materialization 2026-02-10 failed at" in errors[0]
+    assert "the verdict cannot be read" in errors[-1]
+    assert not [line for line in errors if line.startswith("ledgerctl: next:")], "the error says it itself"
 
 
 def test_a_missing_landing_day_is_an_empty_one(after_day_1: Home) -> None:

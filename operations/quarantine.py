@@ -1,0 +1,167 @@
+"""The quarantine of the KST days: which rows stand rejected, why, from which file, and which value is at fault."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ledger.bronze.landing_file import LandingEvent, Version, live_versions, read_events
+from ledger.instants import from_micros
+from ledger.lakehouse import Lakehouse
+from ledger.merge import Scope
+from ledger.silver import bad_records
+from ledger.state import Logged, newest_attempt, read_attempts
+from ledger.window import Window
+from operations.rows import Values, typed
+from operations.tables import ends_on
+
+# The source columns that a reason speaks of (spec section 5); what a row does not have is left out.
+_AT_FAULT: Mapping[str, tuple[str, ...]] = {
+    "unparsable_record": ("_raw",),
+    "missing_user_id": ("user_id",),
+    "invalid_balance": ("balance", "frozen_amount"),
+    "negative_balance": ("balance", "frozen_amount"),
+    "missing_snapshot_ts": ("source_extracted_at", "ingested_at"),
+    "missing_tx_or_wallet": ("tx_id", "wallet_id"),
+    "missing_entry_type": ("type",),
+    "invalid_entry_type": ("type",),
+    "invalid_amount": ("amount", "total_amount"),
+    "non_positive_amount": ("amount",),
+    "amount_signed_unavailable": ("type",),
+    "missing_event_time": ("created_at",),
+    "invalid_status": ("status", "related_id"),
+    "conflicting_duplicate": ("type", "amount", "related_id", "created_at"),
+    "missing_order_id": ("order_id",),
+    "missing_required_keys": ("item_id", "order_id", "product_id"),
+    "missing_product_id": ("product_id",),
+}
+_KEYS = ("tx_id", "order_id", "item_id", "user_id", "product_id")
+_GROUP = ("source_table", "reason", "run_id", "_window_start", "_window_end", "_file", "_sha256")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which part of the quarantine; None: all of it. ``day`` is the KST day of the evaluated window."""
+
+    day: date | None = None
+    table: str | None = None
+    reason: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Rows by (Silver table, reason): those that stand, and those that only earlier attempts rejected."""
+
+    standing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    earlier: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: tuple[Mapping[str, Any], ...] = ()
+    """What tells the rows to show from the others: those that stand, or all of the run that was asked for."""
+
+
+def read_quarantine(lakehouse: Lakehouse, asked: Asked) -> Quarantine:
+    """The counts. Three queries, whatever the number of days.
+
+    A row stands when the day's newest Silver run rejected it and its file version was live at that run's end: a
+    repeated run id keeps the rows that a corrected file had before.
+    """
+    counted = _rows(lakehouse, asked).groupBy(*_GROUP).agg(F.count(F.lit(1)).alias("n")).collect()
+    days = sorted({_day(row) for row in counted})
+    if not days:
+        return Quarantine()
+    attempts = read_attempts(lakehouse, Scope(days[0], days[-1]))
+    newest = {day: newest_attempt(attempts, "pipeline_silver", day) for day in days}
+    died = _deaths(read_events(lakehouse))
+    found = Quarantine()
+    groups = []
+    for row in counted:
+        stands = _stands(row, newest[_day(row)], died)
+        (found.standing if stands else found.earlier)[row["source_table"], row["reason"]] += row["n"]
+        if stands or asked.run_id:
+            groups.append({name: row[name] for name in _GROUP})
+    return Quarantine(found.standing, found.earlier, tuple(groups))
+
+
+def rows_at_fault(lakehouse: Lakehouse, asked: Asked, found: Quarantine, limit: int | None) -> list[Values]:
+    """The rows that were counted as standing (or of the asked run), each with its file and the value at fault."""
+    if not found.groups:
+        return []
+    schema = ", ".join(f"{n} {'bigint' if n.startswith('_window') else 'string'}" for n in _GROUP)
+    chosen = lakehouse.spark.createDataFrame([tuple(g[n] for n in _GROUP) for g in found.groups], schema)
+    rows = _rows(lakehouse, asked).alias("r")
+    same = [F.col(f"r.{name}").eqNullSafe(F.col(f"c.{name}")) for name in _GROUP]
+    rows = rows.join(chosen.alias("c"), same, "left_semi")
+    ordered = rows.orderBy("_window_start", "source_table", "reason", "_file", "record_json", "detected_at")
+    shown = ordered.select(*bad_records.TABLE.column_names)
+    return [_described(row) for row in typed(shown if limit is None else shown.limit(limit))]
+
+
+def _rows(lakehouse: Lakehouse, asked: Asked) -> DataFrame:
+    rows = lakehouse.read(bad_records.TABLE, Scope(start=asked.day) if asked.day else None)
+    if asked.day:
+        rows = rows.where(ends_on(asked.day))
+    for column, value in (("source_table", asked.table), ("reason", asked.reason), ("run_id", asked.run_id)):
+        if value is not None:
+            rows = rows.where(F.col(column) == F.lit(value))
+    return rows.withColumns(
+        {
+            "_window_start": F.unix_micros("window_start_ts"),
+            "_window_end": F.unix_micros("window_end_ts"),
+            "_file": F.get_json_object("record_json", "$._source_file"),
+            "_sha256": F.get_json_object("record_json", "$._file_sha256"),
+        }
+    )
+
+
+def _day(row: Any) -> date:
+    start, end = from_micros(row["_window_start"]), from_micros(row["_window_end"])
+    assert start is not None, "a required column"
+    assert end is not None, "a required column"
+    return Window(start, end).date_kst
+
+
+def _stands(row: Any, newest: Logged | None, died: Mapping[Version, datetime]) -> bool:
+    if newest is None:
+        return True  # no attempt is recorded yet: what was saved is all there is to say
+    death = died.get((row["_file"], row["_sha256"]))
+    return bool(row["run_id"] == newest.run_id and (death is None or death > newest.ended_at))
+
+
+def _deaths(events: Iterable[LandingEvent]) -> dict[Version, datetime]:
+    """When the versions that are not live any more ceased to be."""
+    events = list(events)
+    live = live_versions(events)
+    return {
+        e.version: e.at for e in events if e.status in ("superseded", "withdrawn") and e.version not in live
+    }
+
+
+def _described(row: Values) -> Values:
+    record = _record(row["record_json"])
+    columns: Sequence[str] = _AT_FAULT.get(row["reason"], ())
+    return {
+        "source_table": row["source_table"],
+        "reason": row["reason"],
+        "file": record.get("_source_file"),
+        "key": {name: record[name] for name in _KEYS if record.get(name) is not None},
+        "at_fault": {name: record[name] for name in columns if name in record},
+        "run_id": row["run_id"],
+        "rule_id": row["rule_id"],
+        "record": record,
+    }
+
+
+def _record(text: str) -> dict[str, Any]:
+    """The Bronze row. Numbers stay as their text: what is at fault may be how a number was written."""
+    try:
+        record = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError:
+        return {"_raw": text}
+    return record if isinstance(record, dict) else {"_raw": text}
