@@ -66,6 +66,19 @@ BRONZE: dict[str, dict[str, str]] = {
     },
 }
 
+LANDING_FILE = {
+    "path": "string!",
+    "sha256": "string!",
+    "landing_date_kst": "date!",
+    "bytes": "bigint",
+    "rows": "bigint",
+    "unparsable_rows": "bigint",
+    "status": "string!",
+    "reason": "string",
+    "run_id": "string!",
+    "at": "timestamp!",
+}
+
 SILVER: dict[str, dict[str, str]] = {
     "wallet_snapshot": {
         "snapshot_ts": "timestamp!",
@@ -278,7 +291,17 @@ GOLD: dict[str, dict[str, str]] = {
 }
 
 TABLES = (
-    [f"bronze.{name}" for name in BRONZE]
+    [f"bronze.{name}" for name in (*BRONZE, "landing_file")]
     + [f"silver.{name}" for name in SILVER]
     + [f"gold.{name}" for name in GOLD]
 )
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """The known columns of a table: of a Bronze one without the stamps that begin with an underscore."""
+    schema, name = table.split(".")
+    if schema == "bronze":
+        return (
+            LANDING_FILE if name == "landing_file" else BRONZE[name] | METADATA | {"ingest_date_kst": "date!"}
+        )
+    return (SILVER if schema == "silver" else GOLD)[name]

@@ -45,6 +45,15 @@ class DayOutcome:
         return next((result for result in self.results if not result.ok), None)
 
 
+@dataclass(frozen=True)
+class Control:
+    """A finished B: at which step of the oracle, by which run, and the findings it left (domain `ledger`)."""
+
+    step: int
+    run_id: str
+    findings: list[Row]
+
+
 def require_ready(tables: Tables, window: Window) -> None:
     """Fail-closed: the watermark reaches the window's end and the day's newest Silver run succeeded."""
     states = tables["gold.pipeline_state"]
