@@ -26,6 +26,7 @@ TABLES: tuple[str, ...] = (
     "bronze.orders_raw",
     "bronze.order_items_raw",
     "bronze.products_raw",
+    "bronze.landing_file",
     "silver.wallet_snapshot",
     "silver.ledger_entries",
     "silver.order_events",

@@ -13,7 +13,7 @@ from typing import Any
 
 from mock_data.scenario import Scenario, Step
 from tests.oracle import Oracle
-from tests.oracle.contract import BRONZE, GOLD, SILVER
+from tests.oracle.contract import columns_of
 from tests.oracle.state import Result
 from tests.scenarios.diff import Rows, differences
 
@@ -78,8 +78,7 @@ def _backfill(oracle: Oracle, call: str, first: date, last: date, run_id: str) -
 
 
 def _rows(oracle: Oracle, table: str) -> Rows:
-    schema, name = table.split(".")
-    types = {"bronze": BRONZE, "silver": SILVER, "gold": GOLD}[schema][name]
+    types = columns_of(table)
     return [
         {key: _typed(value, types.get(key, "")) for key, value in row.items()}
         for row in _squared(oracle, table)
