@@ -61,7 +61,7 @@ class Step(_Strict):
 
     landing: str | None = None
     ledgerctl: list[str] = Field(min_length=1)
-    exit: int = Field(default=0, ge=0, le=2)
+    exit: int = Field(default=0, ge=0, le=3)
     message_contains: str | None = None
 
 
