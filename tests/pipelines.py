@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from ledger.bronze.ingest import ingest
+from ledger.bronze.withdraw import withdraw
 from ledger.due import days_due
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.analytics import run_analytics
@@ -18,6 +20,7 @@ from ledger.pipelines.controls import finalize_success, run_recon, run_supply_op
 from ledger.pipelines.guardrail import run_guardrail
 from ledger.pipelines.silver import run_silver
 from ledger.state import PipelineName
+from ledger.tables import BRONZE
 from ledger.window import Window
 from tests.boundaries import boundaries
 from tests.support import Home
@@ -51,6 +54,16 @@ class Pipelines:
         }
         of[pipeline](self._run(pipeline), Window.of_day(day))
 
+    def ingest(self, day: date) -> None:
+        """Load one landing day, as the sensor does."""
+        run = self._run("ingest")
+        ingest(self.lakehouse, BRONZE, landing=run.landing, days=[day], clock=run.clock, run_id=run.run_id)
+
+    def withdraw(self, path: str) -> None:
+        """Take a landing file back."""
+        run_id, now = self._run("withdraw").run_id, datetime.now(UTC)
+        withdraw(self.lakehouse, path, by="tester", reason="should not have come", run_id=run_id, now=now)
+
     def killed(self, pipeline: PipelineName, day: date, at_boundary: int) -> str | None:
         """The same, dead at its so manieth commit boundary; which that was, None when it ended before."""
         reached: list[str] = []
@@ -80,11 +93,11 @@ class Pipelines:
         run_supply_ops(run, window)
         finalize_success(run, window)
 
-    def _run(self, pipeline: PipelineName) -> Run:
+    def _run(self, what: str) -> Run:
         self.runs += 1
         return Run(
             lakehouse=self.lakehouse,
-            run_id=f"{pipeline}-{self.runs}",
+            run_id=f"{what}-{self.runs}",
             clock=lambda: datetime.now(UTC),
             started_at=datetime.now(UTC),
             lookback_days=35,
