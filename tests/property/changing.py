@@ -1,7 +1,7 @@
 """A small landing that changes: random days, replaced and withdrawn files, late files with odd clocks.
 
-Kept out, because the specification decides it by the order of runs: an entry that refers to a payment order of another
-landing day (its status comes from what was there when its own day ran).
+Kept out, because there the order of runs decides: an entry of a later day than its landing day that refers to a payment
+order (the day's own run gives it its status, and nothing makes that day due).
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ class World:
         user = self.rng.choice(USERS)
         records = [entry(f"late-{self.late_files}", user, other, "CHARGE", self.rng.randrange(1, 9)) | meta]
         if self.rng.random() < 0.5:
-            known = self.rng.choice(
-                [r for path in self._paths("transaction_ledger") for r in self.versions[path][-1]]
-            )
+            paths = self._paths("transaction_ledger")
+            known = self.rng.choice([record for path in paths for record in self.versions[path][-1]])
             records.append(known | {"amount": str(self.rng.randrange(1, 9))} | meta)
+            if known["created_at"] > f"{landing}T23":  # see above
+                records[-1]["related_id"] = None
         path = f"transaction_ledger/date={landing}/{self.late_files}/{name}"
         self._write(path, records)
         return f"late {path} of {other}, clock {clock}"
