@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -48,20 +48,19 @@ def landing_paths(landing: Path, table: str, day: date) -> Iterator[Path]:
 def read_file(landing: Path, path: Path, table: str, day: date, now: datetime) -> FileVersion:
     """One file, judged: `loaded` with its rows, `skipped` or `failed` with the reason."""
     relative = path.relative_to(landing).as_posix()
+    # What is not a source is not read, and so has no hash.
+    unread = FileVersion(relative, "", path.stat().st_size, day, "skipped")
+    if (skipped := skip_reason(relative.split("/", 2)[2])) is not None:
+        return replace(unread, reason=skipped)
     try:
         content = path.read_bytes()
     except OSError as error:
-        return FileVersion(relative, "", 0, day, "failed", str(error))
-    digest = hashlib.sha256(content).hexdigest()
-    version = FileVersion(relative, digest, len(content), day, "loaded")
-    below_day = relative.split("/", 2)[2]
-    if (skipped := skip_reason(below_day)) is not None:
-        version.status, version.reason = "skipped", skipped
-        return version
+        return replace(unread, status="failed", reason=str(error))
+    version = FileVersion(relative, hashlib.sha256(content).hexdigest(), len(content), day, "loaded")
     try:
         records = read_records(path.name, content, BRONZE[table] | METADATA)
     except UnknownFormat:
-        version.status, version.reason = "failed", "unknown format"
+        return replace(unread, status="failed", reason="unknown format")
     except Exception as error:  # whatever a format's reader finds wrong with it
         version.status, version.reason = "failed", str(error)
     else:
