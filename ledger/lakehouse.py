@@ -64,7 +64,9 @@ class Lakehouse(ValueWrites):
         existing = stored.select(*identity)
         has_stored = bool(existing.limit(1).collect())
         if expected is not None and not has_stored:
-            return self.append(table, table.conform(df), expected=expected, is_checked=is_checked)
+            # Computed rows are written from a stage: a write can overlook the filter that made them.
+            rows = df if is_checked else self.stage(df)
+            return self.append(table, table.conform(rows), expected=expected, is_checked=is_checked)
         fresh = self.stage(df)
         if has_stored:
             names = list(identity)
