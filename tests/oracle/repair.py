@@ -12,7 +12,7 @@ from tests.oracle.contract import BRONZE, Row
 from tests.oracle.landing import belongs, rows_in_window
 from tests.oracle.live import LandingLog
 from tests.oracle.rules import RuleBook
-from tests.oracle.silver import EARLIEST, KEYS, LATEST, NOT_BUSINESS
+from tests.oracle.silver import EARLIEST, KEYS, LATEST, LEDGER_FACTS, NOT_BUSINESS, SOURCE_ORDER
 from tests.oracle.silver_rules import (
     TARGETS,
     RelatedOrders,
@@ -23,6 +23,8 @@ from tests.oracle.silver_rules import (
 )
 from tests.oracle.values import Window
 
+RELATION = ("related_type", "status")
+ENTRY = ("tx_id", "wallet_id", *LEDGER_FACTS)
 Key = tuple[object, ...]
 Tables = dict[str, list[Row]]
 
@@ -33,6 +35,7 @@ class Repair:
 
     tables: Tables
     taken: dict[str, dict[Key, Row]] = field(default_factory=lambda: {name: {} for name in KEYS})
+    orders: set[str] = field(default_factory=set)  # of which a dead row speaks
 
     def took(self, table: str, row: Row) -> bool:
         """Whether the row's key was decided anew, so that its change shows in `settle`."""
@@ -70,6 +73,8 @@ def repair(
     result = Repair(tables | {f"bronze.{name}": rows for name, rows in live.items()})
     for target, keys in _dead_keys(dead, window, rules).items():
         stored = tables[f"silver.{target}"]
+        if target == "order_events":
+            result.orders = {str(order_ref) for order_ref, _ in keys}
         result.taken[target] = {key: row for row in stored if (key := key_of(target, row)) in keys}
         result.tables[f"silver.{target}"] = [dict(row) for row in stored if key_of(target, row) not in keys]
     for target, taken in result.taken.items():
@@ -82,6 +87,37 @@ def repair(
                         found[key_of(target, other)].append(other)
         result.tables[f"silver.{target}"] += [_winner(target, rows) for rows in found.values() if rows]
     return result
+
+
+def relate_again(
+    tables: Tables,
+    log: LandingLog,
+    orders: set[str],
+    window: Window,
+    rules: RuleBook,
+    run_id: str,
+    lookback_days: int,
+) -> list[tuple[Row | None, Row]]:
+    """Entries of other landing days that name an order of which a dead row spoke: what they relate to, as it now is.
+
+    In place; after the merges. Returns (before, after) of each entry that this changed.
+    """
+    ledger, _ = log.split(tables["bronze.transaction_ledger_raw"])
+    live = tables | {
+        name: log.split(tables[name])[0] for name in ("bronze.payment_orders_raw", "bronze.orders_raw")
+    }
+    changes: list[tuple[Row | None, Row]] = []
+    for at, entry in enumerate(tables["silver.ledger_entries"]):
+        for row in ledger if entry["related_id"] in orders else ():
+            if belongs("transaction_ledger_raw", row, window):
+                continue
+            made = _candidate(live, "transaction_ledger_raw", row, rules, run_id, lookback_days)
+            same = made is not None and all(made[name] == entry[name] for name in (*SOURCE_ORDER, *ENTRY))
+            if made is not None and same and any(made[name] != entry[name] for name in RELATION):
+                after = entry | {name: made[name] for name in (*RELATION, "run_id")}
+                tables["silver.ledger_entries"][at] = after
+                changes.append((entry, after))
+    return changes
 
 
 def _winner(target: str, rows: list[Row]) -> Row:

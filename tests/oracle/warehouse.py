@@ -16,7 +16,7 @@ from tests.oracle import analytics, controls, guardrail, rules, silver
 from tests.oracle.contract import BRONZE, TABLES, Row
 from tests.oracle.landing import landing_paths, read_file
 from tests.oracle.live import LandingLog
-from tests.oracle.repair import repair
+from tests.oracle.repair import relate_again, repair
 from tests.oracle.state import (
     Control,
     DayOutcome,
@@ -160,6 +160,9 @@ class Oracle:
                 written = silver.merge(table, stored, rows, self.advance_source_order)
                 self._note_changes([pair for pair in written if not start.took(table, pair[1])])
                 self._note_changes(start.settle(table, stored))
+            self._note_changes(
+                relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days)
+            )
             self._seen_events[day] = seen
 
         return self._run("pipeline_silver", day, run_id, body)
