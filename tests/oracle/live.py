@@ -7,9 +7,10 @@ none is. A version that was loaded before is never loaded again, it only becomes
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
-from tests.oracle.contract import Row
-from tests.oracle.landing import FileVersion
+from tests.oracle.contract import BRONZE, Row
+from tests.oracle.landing import FileVersion, landing_paths, read_file
 
 Version = tuple[str, str]
 CHANGES_LIVE_ROWS = ("loaded", "superseded", "withdrawn")
@@ -91,3 +92,19 @@ class LandingLog:
                 "at": clock,
             }
         )
+
+
+def load_day(
+    tables: dict[str, list[Row]], log: LandingLog, landing: Path, day: date, run_id: str, clock: datetime
+) -> list[str]:
+    """Load one landing day into the Bronze tables; what failed, and why."""
+    failed = []
+    for table in BRONZE:
+        for path in landing_paths(landing, table, day):
+            file = read_file(landing, path, table, day, clock)
+            if file.status == "loaded" and not log.was_loaded((file.path, file.sha256)):
+                tables[f"bronze.{table}"] += file.rows
+            log.judge(file, run_id, clock)
+            if file.status == "failed":
+                failed.append(f"{file.path}: {file.reason}")
+    return failed

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import Oracle, warehouse
+from tests.oracle import Oracle, live
 from tests.oracle import landing as landing_module
 from tests.oracle.chaos import write_landing
 from tests.oracle.compare import compare, compare_rows
@@ -110,7 +110,7 @@ def test_chaos_is_decided_by_the_specification(
                 row["source_extracted_at"] = None
         return file
 
-    monkeypatch.setattr(warehouse, "read_file", other_way_round)
+    monkeypatch.setattr(live, "read_file", other_way_round)
     actual = run(landing, days)
     for table in TABLES:
         if table.startswith("bronze.") or table == "silver.bad_records":

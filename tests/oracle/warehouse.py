@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle import analytics, controls, guardrail, rules, silver
-from tests.oracle.contract import BRONZE, TABLES, Row
-from tests.oracle.landing import landing_paths, read_file
-from tests.oracle.live import LandingLog
+from tests.oracle.contract import TABLES, Row
+from tests.oracle.live import LandingLog, load_day
 from tests.oracle.repair import relate_again, repair
 from tests.oracle.state import (
+    Changes,
     Control,
     DayOutcome,
     NotReady,
@@ -67,7 +67,7 @@ class Oracle:
         self.evaluated: dict[tuple[str, date], list[Row]] = {}
         self._seen_events: dict[date, int] = {}
         self._mart_made: dict[date, int] = {}
-        self._changed: list[tuple[int, date]] = []
+        self._changes = Changes()
 
     @property
     def clock(self) -> datetime:
@@ -101,16 +101,7 @@ class Oracle:
 
         A version that was loaded before is not loaded again. A failed file fails the load; the others still load.
         """
-        failed = []
-        for table in BRONZE:
-            for path in landing_paths(self.landing, table, day):
-                file = read_file(self.landing, path, table, day, self.clock)
-                version = (file.path, file.sha256)
-                if file.status == "loaded" and not self.log.was_loaded(version):
-                    self.tables[f"bronze.{table}"] += file.rows
-                self.log.judge(file, run_id, self.clock)
-                if file.status == "failed":
-                    failed.append(f"{file.path}: {file.reason}")
+        failed = load_day(self.tables, self.log, self.landing, day, run_id, self.clock)
         return Result("ingest", not failed, "FailedFile" if failed else "", "; ".join(failed))
 
     def withdraw(self, path: str, run_id: str = "") -> None:
@@ -158,10 +149,11 @@ class Oracle:
             for table, rows in evaluation.valid.items():
                 stored = self.tables[f"silver.{table}"] = start.tables[f"silver.{table}"]
                 written = silver.merge(table, stored, rows, self.advance_source_order)
-                self._note_changes([pair for pair in written if not start.took(table, pair[1])])
-                self._note_changes(start.settle(table, stored))
-            self._note_changes(
-                relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days)
+                self._changes.note(self._step, [pair for pair in written if not start.took(table, pair[1])])
+                self._changes.note(self._step, start.settle(table, stored))
+            self._changes.note(
+                self._step,
+                relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days),
             )
             self._seen_events[day] = seen
 
@@ -207,19 +199,11 @@ class Oracle:
 
     def restatement_due(self) -> list[date]:
         """Days that B controlled before Silver changed them or an earlier day (section 2, convergence)."""
-        return sorted(
-            day
-            for day, control in self.controls.items()
-            if any(step > control.step and changed <= day for step, changed in self._changed)
-        )
+        return self._changes.after({day: done.step for day, done in self.controls.items()}, or_earlier=True)
 
     def mart_due(self) -> list[date]:
         """Days whose mart C made before Silver changed them."""
-        return sorted(
-            day
-            for day, made in self._mart_made.items()
-            if any(step > made and changed == day for step, changed in self._changed)
-        )
+        return self._changes.after(self._mart_made)
 
     def _recon(self, window: Window, run_id: str) -> None:
         book = self._book()
@@ -252,13 +236,6 @@ class Oracle:
         table = self.tables["gold.exception_ledger"]
         kept = [row for row in table if tuple(row[name] for name in names) != scope]
         self.tables["gold.exception_ledger"] = kept + rows
-
-    def _note_changes(self, written: list[tuple[Row | None, Row]]) -> None:
-        for pair in written:
-            for row in filter(None, pair):
-                changed = row.get("event_date_kst") or row.get("snapshot_date_kst")
-                if changed is not None:
-                    self._changed.append((self._step, changed))
 
     def _book(self) -> rules.RuleBook:
         return rules.RuleBook(self.tables["gold.dim_rule_scd2"])

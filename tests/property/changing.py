@@ -1,7 +1,7 @@
 """A small landing that changes: random days, replaced and withdrawn files, late files with odd clocks.
 
-Kept out, because there the order of runs decides: an entry of a later day than its landing day that refers to a payment
-order (the day's own run gives it its status, and nothing makes that day due).
+Kept out, because there the order of runs decides: an entry that refers to a payment order, and that a day sees by its
+landing or by an odd clock, which is not the day of the entry itself (each run gives it the status that its own day knows).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class World:
             paths = self._paths("transaction_ledger")
             known = self.rng.choice([record for path in paths for record in self.versions[path][-1]])
             records.append(known | {"amount": str(self.rng.randrange(1, 9))} | meta)
-            if known["created_at"] > f"{landing}T23":  # see above
+            if meta or known["created_at"] > f"{landing}T23":  # see above
                 records[-1]["related_id"] = None
         path = f"transaction_ledger/date={landing}/{self.late_files}/{name}"
         self._write(path, records)
