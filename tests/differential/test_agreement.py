@@ -19,6 +19,7 @@ from tests.oracle import Oracle
 from tests.oracle.chaos import change_landing, write_landing
 from tests.oracle.compare import compare
 from tests.oracle.contract import BRONZE
+from tests.oracle.verdicts import verdict
 from tests.support import Home, ledgerctl
 
 SEED_FILE = ROOT / "mock_data" / "fixtures" / "dim_rule_scd2.json"
@@ -72,6 +73,16 @@ def test_sources_that_change_agree(home: Home) -> None:
     due = ledgerctl("state", "--json").json["due"]
     assert due["pipeline_silver"] == []
     assert due["pipeline_b"] == [str(day) for day in oracle.restatement_due()]
+    said = {day["date_kst"]: day for day in ledgerctl("verdicts", "--from", D1, "--to", D2, "--json").json}
+    for day in (D1, D2):
+        mine = verdict(oracle, day)
+        theirs = [said[str(day)][name] for name in ("verdict", "critical", "warn", "quarantined")]
+        assert [str(each) for each in theirs] == [
+            mine.verdict,
+            str(mine.critical),
+            str(mine.warn),
+            str(mine.quarantined),
+        ]
     differences = [diff.report() for diff in compare(oracle, home.warehouse)]
     assert not differences, "\n".join(differences)
 

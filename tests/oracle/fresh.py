@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle.compare import Diff, compare_rows
-from tests.oracle.contract import GOLD, SILVER
+from tests.oracle.contract import SILVER
+from tests.oracle.contract_gold import GOLD
 from tests.oracle.controls import ANY
 from tests.oracle.warehouse import Oracle
 from tests.support import Home, difference, entered, ledgerctl
