@@ -69,5 +69,4 @@ def quarantined(oracle: Oracle, day: date) -> list[Row]:
         for row in oracle.tables["gold.pipeline_run_log"]
         if (row["pipeline_name"], row["date_kst"]) == ("pipeline_silver", day)
     ]
-    live, _ = oracle.log.split([row["record_json"] for row in rows if runs and row["run_id"] == runs[-1]])
-    return live
+    return [row for row in rows if runs and row["run_id"] == runs[-1]]
