@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle.contract_gold import GOLD
+from tests.oracle.contract_gold import GOLD as GOLD
 
 Row = dict[str, Any]
 
