@@ -26,6 +26,7 @@ TABLES: tuple[str, ...] = (
     "bronze.orders_raw",
     "bronze.order_items_raw",
     "bronze.products_raw",
+    "bronze.landing_file",
     "silver.wallet_snapshot",
     "silver.ledger_entries",
     "silver.order_events",
@@ -60,7 +61,7 @@ class Step(_Strict):
 
     landing: str | None = None
     ledgerctl: list[str] = Field(min_length=1)
-    exit: int = Field(default=0, ge=0, le=2)
+    exit: int = Field(default=0, ge=0, le=3)
     message_contains: str | None = None
 
 

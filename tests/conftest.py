@@ -32,6 +32,7 @@ _LONGEST = (
     "test_operator",
     "test_restatement",
     "test_agreement",
+    "test_changing_sources",
     "test_reruns",
     "test_launched_step",
     "test_run_worker",

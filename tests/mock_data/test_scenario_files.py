@@ -40,6 +40,7 @@ REQUIRED = (
     "large_amounts",
     "unicode_and_quotes",
     "refund_of_yesterdays_payment",
+    "corrected_source",
 )
 # Every scenario lists these row by row: quarantine reasons, tags, exceptions, verdicts, state and log.
 LISTED = (

@@ -9,11 +9,12 @@ is met or provoked at will; the other tables are as bad as they please.
 from __future__ import annotations
 
 import argparse
+import random
 from datetime import date, timedelta
 from pathlib import Path
 
 from tests.oracle import chaos_values as pool
-from tests.oracle.chaos_files import write_files
+from tests.oracle.chaos_files import is_lines, settle_file, write_broken, write_files
 from tests.oracle.chaos_ledger import LedgerChaos
 from tests.oracle.chaos_values import FALSE, TRUE, Raw, Record, Value, instant, money, odd_integer
 
@@ -149,16 +150,44 @@ class Chaos(LedgerChaos):
 
 
 def write_landing(
-    path: Path, seed: int, days: list[date], rows_per_table: int = 300, bad_share: float = 0.004
+    path: Path,
+    seed: int,
+    days: list[date],
+    rows_per_table: int = 300,
+    bad_share: float = 0.004,
+    *,
+    broken: bool = False,
 ) -> None:
     """Write the landing folder of all six tables for the given KST days (landing days), in ascending order.
 
     `bad_share` is the share of bad wallet and ledger rows: 0.004 passes Silver's 1 % limit, 0.03 breaks it.
+    `broken` adds files to the first day's payment orders that cannot be loaded.
     """
     chaos = Chaos(seed, sorted(days), rows_per_table, bad_share)
     chaos.build()
     for (table, day), lines in chaos.lines.items():
         write_files(Path(path) / table / f"date={day.isoformat()}", table, lines, chaos.rng)
+    if broken:
+        write_broken(Path(path) / "payment_orders" / f"date={min(days).isoformat()}", chaos.rng)
+
+
+def change_landing(path: Path, seed: int, day: date) -> list[str]:
+    """The landing day's sources correct themselves: in one file of each table records change or are gone.
+
+    Returns the changed paths. Files of lines only: what a line says is said by it alone.
+    """
+    rng = random.Random(seed)
+    changed = []
+    for folder in sorted(Path(path).glob(f"*/date={day.isoformat()}")):
+        files = sorted(file for file in folder.rglob("*") if is_lines(file.relative_to(folder).as_posix()))
+        for file in files[:1]:
+            lines = file.read_text("utf-8").split("\n")
+            kept = [line for line in lines if rng.random() > 0.1]
+            kept = [line.replace('"CHARGE"', '"MINT"') if rng.random() < 0.2 else line for line in kept]
+            file.write_text("\n".join(kept), "utf-8")
+            settle_file(file)
+            changed.append(file.relative_to(path).as_posix())
+    return changed
 
 
 def main() -> None:

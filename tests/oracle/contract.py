@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.oracle.contract_gold import GOLD as GOLD
+
 Row = dict[str, Any]
 
 # Columns that only the oracle uses start with this mark and are no part of any table.
@@ -64,6 +66,19 @@ BRONZE: dict[str, dict[str, str]] = {
         "category": "string",
         "is_display": "boolean",
     },
+}
+
+LANDING_FILE = {
+    "path": "string!",
+    "sha256": "string!",
+    "landing_date_kst": "date!",
+    "bytes": "bigint",
+    "rows": "bigint",
+    "unparsable_rows": "bigint",
+    "status": "string!",
+    "reason": "string",
+    "run_id": "string!",
+    "at": "timestamp!",
 }
 
 SILVER: dict[str, dict[str, str]] = {
@@ -149,136 +164,18 @@ SILVER: dict[str, dict[str, str]] = {
     },
 }
 
-GOLD: dict[str, dict[str, str]] = {
-    "recon_daily_snapshot_flow": {
-        "date_kst": "date!",
-        "user_id": "string!",
-        "opening_ts": "timestamp!",
-        "closing_ts": "timestamp!",
-        "delta_balance_total": "decimal(38,2)!",
-        "net_flow_total": "decimal(38,2)!",
-        "drift_abs": "decimal(38,2)!",
-        "drift_pct": "decimal(38,6)",
-        "dq_tag": "string",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "ledger_supply_balance_daily": {
-        "date_kst": "date!",
-        "issued_supply": "decimal(38,2)!",
-        "wallet_total_balance": "decimal(38,2)!",
-        "diff_amount": "decimal(38,2)!",
-        "is_ok": "boolean!",
-        "dq_tag": "string",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "ops_payment_failure_daily": {
-        "date_kst": "date!",
-        "merchant_name": "string",
-        "total_cnt": "bigint!",
-        "failed_cnt": "bigint!",
-        "failure_rate": "decimal(38,6)!",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "ops_payment_refund_daily": {
-        "date_kst": "date!",
-        "merchant_name": "string",
-        "total_cnt": "bigint!",
-        "refunded_cnt": "bigint!",
-        "refund_rate": "decimal(38,6)!",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "ops_ledger_pairing_quality_daily": {
-        "date_kst": "date!",
-        "entry_cnt": "bigint!",
-        "related_id_null_rate": "decimal(38,6)!",
-        "pair_candidate_rate": "decimal(38,6)!",
-        "join_payment_orders_rate": "decimal(38,6)!",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "admin_tx_search": {
-        "event_date_kst": "date!",
-        "tx_id": "string!",
-        "wallet_id": "string!",
-        "entry_type": "string!",
-        "amount": "decimal(38,2)!",
-        "amount_signed": "decimal(38,2)",
-        "event_time": "timestamp!",
-        "related_id": "string",
-        "related_type": "string",
-        "merchant_name": "string",
-        "payment_status": "string",
-        "paired_tx_id": "string",
-        "run_id": "string!",
-        "rule_id": "string",
-    },
-    "fact_payment_anonymized": {
-        "date_kst": "date!",
-        "user_key": "string!",
-        "merchant_name": "string",
-        "amount": "decimal(38,2)",
-        "status": "string",
-        "category": "string",
-        "run_id": "string!",
-    },
-    "exception_ledger": {
-        "date_kst": "date!",
-        "domain": "string!",
-        "exception_type": "string!",
-        "severity": "string!",
-        "source_table": "string",
-        "window_start_ts": "timestamp",
-        "window_end_ts": "timestamp",
-        "metric": "string",
-        "metric_value": "decimal(38,6)",
-        "message": "string",
-        "run_id": "string!",
-        "rule_id": "string",
-        "generated_at": "timestamp!",
-    },
-    "pipeline_state": {
-        "pipeline_name": "string!",
-        "last_success_ts": "timestamp",
-        "last_processed_end": "timestamp",
-        "last_run_id": "string",
-        "dq_zero_window_counts": "string",
-        "updated_at": "timestamp!",
-    },
-    "pipeline_run_log": {
-        "pipeline_name": "string!",
-        "date_kst": "date",
-        "run_id": "string!",
-        "status": "string!",
-        "window_start_ts": "timestamp!",
-        "window_end_ts": "timestamp!",
-        "started_at": "timestamp!",
-        "ended_at": "timestamp!",
-        "rows_read": "bigint",
-        "rows_written": "bigint",
-        "rows_quarantined": "bigint",
-        "rule_load_mode": "string",
-        "message": "string",
-    },
-    "dim_rule_scd2": {
-        "rule_id": "string!",
-        "domain": "string!",
-        "metric": "string!",
-        "threshold": "double",
-        "severity_map": "map",
-        "allowed_values": "array",
-        "comment": "string",
-        "effective_start_ts": "timestamp!",
-        "effective_end_ts": "timestamp",
-        "is_current": "boolean!",
-    },
-}
-
 TABLES = (
-    [f"bronze.{name}" for name in BRONZE]
+    [f"bronze.{name}" for name in (*BRONZE, "landing_file")]
     + [f"silver.{name}" for name in SILVER]
     + [f"gold.{name}" for name in GOLD]
 )
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """The known columns of a table: of a Bronze one without the stamps that begin with an underscore."""
+    schema, name = table.split(".")
+    if schema == "bronze":
+        return (
+            LANDING_FILE if name == "landing_file" else BRONZE[name] | METADATA | {"ingest_date_kst": "date!"}
+        )
+    return (SILVER if schema == "silver" else GOLD)[name]

@@ -49,6 +49,12 @@ class Lake:
         lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
         (folder / f"part-{self.files}.jsonl").write_text("\n".join(lines), "utf-8")
 
+    def replace(self, table: str, day: date, number: int, *records: dict[str, Any] | str) -> None:
+        """Other content under the path of the `number`-th file."""
+        self.files, last = number - 1, self.files
+        self.land(table, day, *records)
+        self.files = last
+
     def rows(self, table: str, *names: str) -> list[tuple[Any, ...]]:
         return sorted((tuple(row[name] for name in names) for row in self.oracle.tables[table]), key=str)
 

@@ -1,152 +1,74 @@
-"""Section 4: landing files to Bronze rows.
+"""Section 4: landing files to Bronze rows, and which rows belong to a window.
 
 Grain: one row per line / CSV record / Parquet row. Blank lines are no rows. A row keeps, besides its table's
 columns, hidden keys (`~...`) that only the oracle reads: `~cells` (the source fields), `~unparsable`,
-`~determined` (metadata columns whose value the specification determines).
+`~determined` (metadata columns whose value the specification determines), `~version` (path and content hash).
+A file that is still being written (younger than a minute, last line cut) is not modelled.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
-import re
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tests.oracle.contract import BRONZE, METADATA, Row
+from tests.oracle.formats import SourceRecord, UnknownFormat, read_records, skip_reason
 from tests.oracle.values import MICROSECOND, Cell, Unparsable, Window, kst_date, parse, trim
 
-JSON_SPACE = re.compile(r"[ \t\n\r]*")
+
+@dataclass
+class FileVersion:
+    """One landing file as it now is: its place, its content's hash, and what reading it came to."""
+
+    path: str
+    sha256: str
+    size: int
+    day: date
+    status: str
+    reason: str | None = None
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def unparsable(self) -> int:
+        """Rows of the file whose text is no record at all."""
+        return sum(1 for row in self.rows if row["~unparsable"])
 
 
-class UnreadableFile(Exception):
-    """A landing file that cannot be read at all; the message names it."""
-
-
-@dataclass(frozen=True)
-class SourceRecord:
-    """One source row: its fields (None when it did not parse at all) and its text."""
-
-    cells: dict[str, Cell] | None
-    raw: str
-
-
-def landing_files(landing: Path, table: str, day: date) -> list[Path]:
-    """The day's files of a Bronze table, by name. A missing day is empty, not an error."""
+def landing_paths(landing: Path, table: str, day: date) -> Iterator[Path]:
+    """Every file below the day's folder, sub-folders included. A missing day is empty, not an error."""
     folder = landing / table.removesuffix("_raw") / f"date={day.isoformat()}"
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix in (".jsonl", ".csv", ".parquet"))
+    found = [Path(root) / name for root, _, names in os.walk(folder) for name in names]
+    yield from sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
-def load_file(path: Path, table: str, day: date, now: datetime) -> list[Row]:
-    """All Bronze rows of one file."""
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    readers = {".jsonl": read_jsonl, ".csv": read_csv, ".parquet": read_parquet}
+def read_file(landing: Path, path: Path, table: str, day: date, now: datetime) -> FileVersion:
+    """One file, judged: `loaded` with its rows, `skipped` or `failed` with the reason."""
+    relative = path.relative_to(landing).as_posix()
+    # What is not a source is not read, and so has no hash.
+    unread = FileVersion(relative, "", path.stat().st_size, day, "skipped")
+    if (skipped := skip_reason(relative.split("/", 2)[2])) is not None:
+        return replace(unread, reason=skipped)
     try:
-        records = list(readers[path.suffix](content))
-    except Exception as error:
-        raise UnreadableFile(f"{path}: {error}") from error
-    return [bronze_row(table, record, day, now, path, digest) for record in records]
-
-
-def read_jsonl(content: bytes) -> Iterator[SourceRecord]:
-    """One JSON object per line; LF or CRLF; blank lines are skipped."""
-    for line in content.decode("utf-8-sig").split("\n"):
-        line = line.removesuffix("\r")
-        if trim(line) is not None:
-            yield SourceRecord(json_cells(line), line)
-
-
-def json_cells(line: str) -> dict[str, Cell] | None:
-    """The top-level fields of a JSON object with the text that the source wrote; None for anything else.
-
-    `json.loads` alone would turn `1e3` or `9999999999999999.99` into another number, so each value's text is
-    cut out of the line. A string cell is the decoded string, `null` is None, everything else is the source
-    text.
-    """
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+        content = path.read_bytes()
+    except OSError as error:
+        return replace(unread, status="failed", reason=str(error))
+    version = FileVersion(relative, hashlib.sha256(content).hexdigest(), len(content), day, "loaded")
     try:
-        if not isinstance(decoder.decode(line), dict):
-            return None
-    except (ValueError, RecursionError):
-        return None
-    cells: dict[str, Cell] = {}
-    at = _skip_space(line, _skip_space(line, 0) + 1)
-    while line[at] != "}":
-        name, at = decoder.raw_decode(line, at)
-        start = _skip_space(line, _skip_space(line, at) + 1)
-        value, end = decoder.raw_decode(line, start)
-        cells[name] = Cell(None if value is None else value if isinstance(value, str) else line[start:end])
-        at = _skip_space(line, end)
-        if line[at] == ",":
-            at = _skip_space(line, at + 1)
-    return cells
+        records = read_records(path.name, content, BRONZE[table] | METADATA)
+    except UnknownFormat:
+        return replace(unread, status="failed", reason="unknown format")
+    except Exception as error:  # whatever a format's reader finds wrong with it
+        version.status, version.reason = "failed", str(error)
+    else:
+        version.rows = [bronze_row(table, record, now, version) for record in records]
+    return version
 
 
-def _skip_space(line: str, at: int) -> int:
-    return JSON_SPACE.match(line, at).end()  # type: ignore[union-attr]  # the pattern matches the empty string
-
-
-def _refuse_constant(name: str) -> Any:
-    # Python reads NaN and Infinity, JSON does not know them.
-    raise ValueError(f"{name} is not JSON")
-
-
-def read_csv(content: bytes) -> Iterator[SourceRecord]:
-    """RFC 4180 with a header. An empty field is null; a wrong number of fields did not parse at all."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-    header = next(reader, None)
-    for fields in reader:
-        if header is None or not fields:
-            continue
-        whole = len(fields) == len(header)
-        cells = (
-            {name: Cell(text or None) for name, text in zip(header, fields, strict=True)} if whole else None
-        )
-        yield SourceRecord(cells, ",".join(fields))
-
-
-def read_parquet(content: bytes) -> Iterator[SourceRecord]:
-    """Typed columns, turned into the text they stand for. A binary float is marked: it is no money."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(io.BytesIO(content))
-    for index, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            micros = pa.timestamp("us", tz=field.type.tz)
-            table = table.set_column(index, field.name, table.column(index).cast(micros, safe=False))
-    for row in table.to_pylist():
-        cells = {name: Cell(_parquet_text(value), isinstance(value, float)) for name, value in row.items()}
-        yield SourceRecord(cells, json.dumps({name: cell.text for name, cell in cells.items()}))
-
-
-def _parquet_text(value: Any) -> str | None:
-    match value:
-        case None:
-            return None
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return format(value, "f")
-        case datetime():
-            return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-        case list() | dict():
-            return json.dumps(value, default=str)
-    return str(value)
-
-
-def bronze_row(
-    table: str, record: SourceRecord, landing_day: date, now: datetime, path: Path, digest: str
-) -> Row:
+def bronze_row(table: str, record: SourceRecord, now: datetime, file: FileVersion) -> Row:
     """One Bronze row: typed columns, stamped metadata, `_raw` when anything did not parse cleanly."""
     cells = record.cells or {}
     row: Row = {}
@@ -163,7 +85,7 @@ def bronze_row(
     determined = set(carried)
     if "ingested_at" not in carried:
         # The landing day's last microsecond, so that a late load lands in its own day.
-        last_instant = Window.of_day(landing_day).end - MICROSECOND
+        last_instant = Window.of_day(file.day).end - MICROSECOND
         row["ingested_at"] = min(now, last_instant)
         if row["ingested_at"] == last_instant:
             determined.add("ingested_at")
@@ -172,17 +94,18 @@ def bronze_row(
         # has it.
         row["source_extracted_at"] = row["ingested_at"]
     if "batch_id" not in carried:
-        row["batch_id"] = f"{path.name}:{digest[:12]}"
+        row["batch_id"] = f"{Path(file.path).name}:{file.sha256[:16]}"
     if "source_system" not in carried:
         row["source_system"] = "landing"
     row |= {
-        "_source_file": str(path),
-        "_file_sha256": digest,
+        "_source_file": file.path,
+        "_file_sha256": file.sha256,
         "_raw": None if clean else record.raw,
-        "ingest_date_kst": kst_date(row["ingested_at"]),
+        "ingest_date_kst": file.day,
         "~cells": cells,
         "~unparsable": record.cells is None,
         "~determined": determined,
+        "~version": (file.path, file.sha256),
     }
     return row
 
@@ -197,12 +120,17 @@ TIMESTAMP_COLUMNS = {
 }
 
 
+def belongs(table: str, row: Row, window: Window) -> bool:
+    """Whether the row is the window's: by ANY contract timestamp, or because it landed on its day.
+
+    Pruned by the landing day: what landed more than a day before the window starts is not looked at.
+    """
+    if row["ingest_date_kst"] < kst_date(window.start) - timedelta(days=1):
+        return False
+    landed = row["ingest_date_kst"] == window.date_kst  # only whole KST days are modelled
+    return landed or any(row[name] in window for name in TIMESTAMP_COLUMNS[table])
+
+
 def rows_in_window(table: str, rows: Iterable[Row], window: Window) -> list[Row]:
-    """Section 4: rows of which ANY contract timestamp falls in the window, pruned by their ingest date."""
-    first_ingest_day = kst_date(window.start) - timedelta(days=1)
-    return [
-        row
-        for row in rows
-        if row["ingest_date_kst"] >= first_ingest_day
-        and any(row[name] in window for name in TIMESTAMP_COLUMNS[table])
-    ]
+    """Section 4: the rows of the window."""
+    return [row for row in rows if belongs(table, row, window)]

@@ -62,7 +62,10 @@ class Evaluation:
 def evaluate(
     tables: dict[str, list[Row]], window: Window, rules: RuleBook, run_id: str, lookback_days: int
 ) -> Evaluation:
-    """Judge every Bronze row of the window and reduce the good ones to one row per key."""
+    """Judge every Bronze row of the window and reduce the good ones to one row per key.
+
+    `tables` holds live Bronze rows only, and Silver without what superseded rows left there (`repair`).
+    """
     bronze = {name: rows_in_window(name, tables[f"bronze.{name}"], window) for name in BRONZE}
     related = related_orders(
         bronze["payment_orders_raw"],

@@ -45,6 +45,37 @@ class DayOutcome:
         return next((result for result in self.results if not result.ok), None)
 
 
+@dataclass(frozen=True)
+class Control:
+    """A finished B: at which step of the oracle, by which run, and the findings it left (domain `ledger`)."""
+
+    step: int
+    run_id: str
+    findings: list[Row]
+
+
+@dataclass
+class Changes:
+    """Which days' rows Silver changed, at which step of the oracle."""
+
+    noted: list[tuple[int, date]] = field(default_factory=list)
+
+    def note(self, step: int, written: list[tuple[Row | None, Row]]) -> None:
+        """(before, after) of rows: the days of both changed."""
+        for row in (row for pair in written for row in pair if row is not None):
+            changed = row.get("event_date_kst") or row.get("snapshot_date_kst")
+            if changed is not None:
+                self.noted.append((step, changed))
+
+    def after(self, done: dict[date, int], *, or_earlier: bool = False) -> list[date]:
+        """The days (done at these steps) that changed since; or of which an earlier one did."""
+        return sorted(
+            day
+            for day, step in done.items()
+            if any(at > step and (to == day or (or_earlier and to < day)) for at, to in self.noted)
+        )
+
+
 def require_ready(tables: Tables, window: Window) -> None:
     """Fail-closed: the watermark reaches the window's end and the day's newest Silver run succeeded."""
     states = tables["gold.pipeline_state"]

@@ -26,8 +26,11 @@ def test_window_is_half_open_and_any_timestamp_counts(lake: Lake) -> None:
     start, end = "2026-01-31T15:00:00Z", "2026-02-01T15:00:00Z"
     before = "2026-01-31T14:59:59.999999Z"
     lake.land("transaction_ledger", D1, tx("start", start), tx("before", before), tx("end", end))
-    # Ingested two days before the window starts: pruned, although its event time lies in the window.
-    lake.land("transaction_ledger", D1, tx("pruned", ingested_at="2026-01-29T00:00:00Z"))
+    # Landed two days before the window starts: pruned, although its event time lies in the window.
+    lake.land("transaction_ledger", D1 - timedelta(days=2), tx("pruned", ingested_at=start))
+    assert lake.oracle.ingest(D1 - timedelta(days=2)).ok
+    # No clock of it is the day's: it is evaluated because it landed.
+    lake.land("products", D1, {"product_id": 1, "ingested_at": "1970-01-01T00:00:00Z"})
     assert lake.oracle.day(D1, "r1").ok
     # Landed on D1, hence in its window, whatever the day of the event.
     assert lake.rows("silver.ledger_entries", "tx_id", "event_date_kst") == [
@@ -35,6 +38,7 @@ def test_window_is_half_open_and_any_timestamp_counts(lake: Lake) -> None:
         ("end", D2),
         ("start", D1),
     ]
+    assert lake.rows("silver.products", "product_id") == [(1,)]
 
 
 def test_first_reason_wins_and_bronze_keeps_the_text(lake: Lake) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
-from tests.oracle.landing import json_cells, read_csv, read_parquet
+from tests.oracle.formats import UnknownFormat, json_cells, read_csv, read_parquet, read_records, skip_reason
 from tests.oracle.values import Cell, Unparsable, parse, round_half_up
 
 
@@ -49,9 +50,13 @@ def test_timestamps_are_cut_not_rounded_and_need_a_real_date() -> None:
 
 
 def test_csv_and_parquet_cells() -> None:
-    (quoted, short) = read_csv(b'id,name,amount\r\n1,"a ""b""\n, c",1e3\r\n2,x\r\n')
+    csv_file = b'\xef\xbb\xbf\r\n ID,name,amount \r\n1,"a ""b""\n, c",1e3\r\n2,x\r\n'
+    (quoted, short) = read_csv(csv_file, ["id", "amount"])
     assert quoted.cells == {"id": Cell("1"), "name": Cell('a "b"\n, c'), "amount": Cell("1e3")}
     assert short.cells is None
+    assert list(read_csv(b"\xef\xbb\xbf\n", ["id"])) == []
+    with pytest.raises(ValueError, match="id;amount"):
+        list(read_csv(b"id;amount\n1;2\n", ["id", "amount"]))
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     nanos = pa.array([1_769_904_000_123_456_789], pa.timestamp("ns"))
@@ -80,3 +85,17 @@ def test_rounding_is_half_up_on_the_exact_value() -> None:
     assert round_half_up(Fraction(1, 2_000_000), 6) == Decimal("0.000001")
     assert round_half_up(Fraction(1, 3), 6) == Decimal("0.333333")
     assert round_half_up(Fraction(-1, 2_000_000), 6) == Decimal("-0.000001")
+
+
+def test_the_name_says_how_a_file_is_read() -> None:
+    array = b'\n[ {"id": 1e3},\n 7, {} ]'
+    for name in ("a.jsonl", "[a].NDJSON", "a.Json"):
+        records = read_records(name, array, ["id"])
+        assert [record.cells for record in records] == [{"id": Cell("1e3")}, None, {}]
+    assert read_records("a.CSV.GZ", gzip.compress(b"id\n1\n"), ["id"])[0].cells == {"id": Cell("1")}
+    for name in ("a.parquet.gz", "a.txt", "jsonl", "a.csv.bz2"):
+        with pytest.raises(UnknownFormat):
+            read_records(name, array, ["id"])
+    for name in (".a.jsonl", "_SUCCESS", "sub/_tmp/a.csv", "a.jsonl.tmp", "a.CRC", "a.part"):
+        assert skip_reason(name)
+    assert skip_reason("a.partial.jsonl") is None

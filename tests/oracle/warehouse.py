@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle import analytics, controls, guardrail, rules, silver
-from tests.oracle.contract import BRONZE, TABLES, Row
-from tests.oracle.landing import UnreadableFile, landing_files, load_file
-from tests.oracle.state import DayOutcome, NotReady, Result, record_attempt, record_state, require_ready
+from tests.oracle.contract import TABLES, Row
+from tests.oracle.live import LandingLog, load_day
+from tests.oracle.repair import relate_again, repair
+from tests.oracle.state import (
+    Changes,
+    Control,
+    DayOutcome,
+    NotReady,
+    Result,
+    record_attempt,
+    record_state,
+    require_ready,
+)
 from tests.oracle.values import Window
 
 
@@ -51,8 +61,13 @@ class Oracle:
         self.tables: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._now = now
         self._step = 0
-        self._controlled: dict[date, int] = {}
-        self._changed: list[tuple[int, date]] = []
+        self.log = LandingLog()
+        self.tables["bronze.landing_file"] = self.log.events
+        self.controls: dict[date, Control] = {}
+        self.evaluated: dict[tuple[str, date], list[Row]] = {}
+        self._seen_events: dict[date, int] = {}
+        self._mart_made: dict[date, int] = {}
+        self._changes = Changes()
 
     @property
     def clock(self) -> datetime:
@@ -82,22 +97,16 @@ class Oracle:
         self.tables["gold.dim_rule_scd2"] = rules.sync(self.tables["gold.dim_rule_scd2"], seed, self.clock)
 
     def ingest(self, day: date, run_id: str = "") -> Result:
-        """Load one landing day into Bronze; files that are already there (path and content) are skipped."""
-        unreadable = []
-        for table in BRONZE:
-            stored = self.tables[f"bronze.{table}"]
-            known = {(row["_source_file"], row["_file_sha256"]) for row in stored}
-            for path in landing_files(self.landing, table, day):
-                try:
-                    rows = load_file(path, table, day, self.clock)
-                except UnreadableFile as error:
-                    unreadable.append(str(error))  # the other files of the day still load
-                    continue
-                if rows and (rows[0]["_source_file"], rows[0]["_file_sha256"]) not in known:
-                    stored += rows
-        if unreadable:
-            return Result("ingest", False, UnreadableFile.__name__, "; ".join(unreadable))
-        return Result("ingest", True)
+        """Load one landing day into Bronze and note what became of every file.
+
+        A version that was loaded before is not loaded again. A failed file fails the load; the others still load.
+        """
+        failed = load_day(self.tables, self.log, self.landing, day, run_id, self.clock)
+        return Result("ingest", not failed, "FailedFile" if failed else "", "; ".join(failed))
+
+    def withdraw(self, path: str, run_id: str = "") -> None:
+        """`ledgerctl landing withdraw`: what came with the file counts no longer."""
+        self.log.withdraw(path, run_id, self.clock)
 
     def a(self, day: date, run_id: str) -> Result:
         """Pipeline A (guardrail) as a backfill of one day."""
@@ -108,13 +117,14 @@ class Oracle:
             for table in guardrail.WATCHED:
                 status, exceptions = guardrail.evaluate(
                     table,
-                    self.tables[f"bronze.{table}"],
+                    self.log.split(self.tables[f"bronze.{table}"])[0],
                     window,
                     book,
                     run_id,
                     self.lookback_days,
                     self.clock,
                 )
+                self.evaluated[table, day] = exceptions
                 identity = ("run_id", "source_table", "window_start_ts", "window_end_ts")
                 guardrail.append_once(self.tables["silver.dq_status"], [status], identity)
                 guardrail.append_once(
@@ -129,14 +139,23 @@ class Oracle:
         def body(window: Window) -> None:
             book = self._book()
             book.require("pipeline_silver")
-            evaluation = silver.evaluate(self.tables, window, book, run_id, self.lookback_days)
+            seen = len(self.log.events)
+            start = repair(self.tables, self.log, window, book, run_id, self.lookback_days)
+            evaluation = silver.evaluate(start.tables, window, book, run_id, self.lookback_days)
             silver.save_bad_records(
                 self.tables["silver.bad_records"], evaluation, window, book, run_id, self.clock
             )
             silver.judge(evaluation, book)
             for table, rows in evaluation.valid.items():
-                stored = self.tables[f"silver.{table}"]
-                self._note_changes(silver.merge(table, stored, rows, self.advance_source_order))
+                stored = self.tables[f"silver.{table}"] = start.tables[f"silver.{table}"]
+                written = silver.merge(table, stored, rows, self.advance_source_order)
+                self._changes.note(self._step, [pair for pair in written if not start.took(table, pair[1])])
+                self._changes.note(self._step, start.settle(table, stored))
+            self._changes.note(
+                self._step,
+                relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days),
+            )
+            self._seen_events[day] = seen
 
         return self._run("pipeline_silver", day, run_id, body)
 
@@ -153,7 +172,13 @@ class Oracle:
                     errors.append(error)
             if errors:
                 raise rules.RuleError("; ".join(map(str, errors)))
-            self._controlled[day] = self._step
+            found = self.tables["gold.exception_ledger"]
+            mine = [
+                row
+                for row in found
+                if (row["date_kst"], row["domain"], row["run_id"]) == (day, "ledger", run_id)
+            ]
+            self.controls[day] = Control(self._step, run_id, mine)
 
         return self._run("pipeline_b", day, run_id, body)
 
@@ -164,16 +189,21 @@ class Oracle:
             require_ready(self.tables, window)
             rows = analytics.fact_payment_anonymized(self.tables, day, run_id, self.salt)
             self._replace_day("gold.fact_payment_anonymized", day, rows)
+            self._mart_made[day] = self._step
 
         return self._run("pipeline_c", day, run_id, body)
 
+    def silver_due(self) -> list[date]:
+        """Days whose live rows changed after the newest Silver run that finished them looked (section 4)."""
+        return sorted(day for day, seen in self._seen_events.items() if self.log.changed_after(day, seen))
+
     def restatement_due(self) -> list[date]:
         """Days that B controlled before Silver changed them or an earlier day (section 2, convergence)."""
-        return sorted(
-            day
-            for day, controlled in self._controlled.items()
-            if any(step > controlled and changed <= day for step, changed in self._changed)
-        )
+        return self._changes.after({day: done.step for day, done in self.controls.items()}, or_earlier=True)
+
+    def mart_due(self) -> list[date]:
+        """Days whose mart C made before Silver changed them."""
+        return self._changes.after(self._mart_made)
 
     def _recon(self, window: Window, run_id: str) -> None:
         book = self._book()
@@ -206,13 +236,6 @@ class Oracle:
         table = self.tables["gold.exception_ledger"]
         kept = [row for row in table if tuple(row[name] for name in names) != scope]
         self.tables["gold.exception_ledger"] = kept + rows
-
-    def _note_changes(self, written: list[tuple[Row | None, Row]]) -> None:
-        for pair in written:
-            for row in filter(None, pair):
-                changed = row.get("event_date_kst") or row.get("snapshot_date_kst")
-                if changed is not None:
-                    self._changed.append((self._step, changed))
 
     def _book(self) -> rules.RuleBook:
         return rules.RuleBook(self.tables["gold.dim_rule_scd2"])

@@ -13,8 +13,9 @@ from typing import Any
 
 from mock_data.scenario import Scenario, Step
 from tests.oracle import Oracle
-from tests.oracle.contract import BRONZE, GOLD, SILVER
+from tests.oracle.contract import columns_of
 from tests.oracle.state import Result
+from tests.oracle.verdicts import verdict
 from tests.scenarios.diff import Rows, differences
 
 DEFAULT_SEED = Path(__file__).parents[2] / "mock_data/fixtures/dim_rule_scd2.json"
@@ -50,6 +51,12 @@ def _step(oracle: Oracle, step: Step) -> tuple[bool, str]:
         case ["day", day, "--run-id", run_id]:
             outcome = oracle.day(date.fromisoformat(day), run_id)
             return outcome.ok, str(outcome.failure)
+        case ["verdict", day]:
+            word = verdict(oracle, date.fromisoformat(day)).verdict
+            return word == "adds_up", word
+        case ["landing", "withdraw", path, *_]:
+            oracle.withdraw(path)
+            return True, ""
         case ["state"]:
             due = ", ".join(map(str, oracle.restatement_due()))
             return True, f"due for restatement: {due or 'none'}"
@@ -78,8 +85,7 @@ def _backfill(oracle: Oracle, call: str, first: date, last: date, run_id: str) -
 
 
 def _rows(oracle: Oracle, table: str) -> Rows:
-    schema, name = table.split(".")
-    types = {"bronze": BRONZE, "silver": SILVER, "gold": GOLD}[schema][name]
+    types = columns_of(table)
     return [
         {key: _typed(value, types.get(key, "")) for key, value in row.items()}
         for row in _squared(oracle, table)
