@@ -9,11 +9,15 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_tables import DeltaTables
+from ledger.faults import named
 from ledger.stages import Stages, sweep
+
+_SCRATCH = "temporary files (TMPDIR)"
 
 
 class Frames(DeltaTables):
@@ -63,5 +67,10 @@ class Frames(DeltaTables):
         if not self.is_embedded:
             return self._stages.persist(df)
         folder = self.scratch_folder()
-        df.write.mode("overwrite").parquet(str(folder))
+        try:
+            df.write.mode("overwrite").parquet(str(folder))
+        except PySparkException as error:
+            if (fault := named(error, place=_SCRATCH)) is not None:
+                raise fault from error
+            raise
         return self.spark.read.schema(df.schema).parquet(str(folder))

@@ -20,6 +20,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ledger.delta_log import Commit
+from ledger.log_files import Layout, layout_of
 
 _COMMIT_FILES = "[0-9]" * 20 + ".json"
 
@@ -36,6 +37,10 @@ class TableLog(Protocol):
 
     def exists(self, place: Place) -> bool:
         """Whether a Delta table is there."""
+        ...
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        """How the table is stored, after its log was found whole; None when only a query can tell."""
         ...
 
     def version(self, place: Place) -> int:
@@ -58,6 +63,9 @@ class FileLog:
 
     def exists(self, place: Place) -> bool:
         return DeltaTable.is_deltatable(place.path)
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        return layout_of(place.path, table)
 
     def version(self, place: Place) -> int:
         return max(int(file.stem) for file in _folder(place).glob(_COMMIT_FILES))
@@ -107,6 +115,9 @@ class SqlLog:
         except PySparkException:
             return False
         return True
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        return None
 
     def version(self, place: Place) -> int:
         return int(self._spark.sql(f"DESCRIBE HISTORY {place.ref} LIMIT 1").collect()[0]["version"])

@@ -1,0 +1,212 @@
+"""The files of a table's Delta log where this process sees them: is the log whole, and which columns has the table?
+
+An engine takes an empty commit file for a commit without a change: the rows of the commit before it was cut are gone
+without a word. So the files are looked at before they are read: all of them once per process, then only what is new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from ledger.errors import StorageError
+
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..+")
+_METADATA = '"metaData"'
+_WRITER_PAUSE_SEC = 0.2
+_TYPES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table as it is stored: its columns with their types as Spark prints them, and what it is partitioned by.
+
+    ``partition_by`` is None where the columns alone are known.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    partition_by: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The newest commit that was looked at, by version and file, and the layout as of it."""
+
+    version: int
+    file: tuple[int, int, int]
+    layout: Layout | None
+
+
+_SEEN: dict[str, _Seen] = {}
+_LOCK = threading.Lock()
+
+
+def layout_of(path: str, table: str) -> Layout | None:
+    """The table's layout, after its log was found whole; None when there is no table, or only an engine can read it.
+
+    Raises :class:`StorageError` naming the file for a commit that is empty or cut, one that is missing, and a
+    checkpoint that is missing.
+    """
+    log = Path(path) / "_delta_log"
+    with _LOCK:
+        seen = _SEEN.get(path)
+        if seen is None or _mark(log, seen.version) != seen.file:
+            fresh = _looked_through(log, path, table)
+        else:
+            fresh = _followed(log, path, table, seen)
+        if fresh is None:
+            _SEEN.pop(path, None)
+            return None
+        _SEEN[path] = fresh
+        return fresh.layout
+
+
+def _looked_through(log: Path, path: str, table: str) -> _Seen | None:
+    """The whole log: no commit is missing or empty, the newest one ends as a commit does."""
+    try:
+        names = os.listdir(log)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    commits = sorted(int(m[1]) for m in map(_COMMIT.fullmatch, names) if m)
+    found = [(int(m[1]), name) for name in names if (m := _CHECKPOINT.fullmatch(name))]
+    checkpoints = {version for version, name in found if (log / name).stat().st_size}
+    if not commits:
+        return None
+    newest, start = commits[-1], max(checkpoints, default=-1)
+    missing = sorted(set(range(start + 1, newest + 1)) - set(commits))
+    if missing:
+        what = f"commits {missing[0]} to {missing[-1]}" if len(missing) > 1 else f"commit {missing[0]}"
+        pointer = _promised_checkpoint(log)
+        if pointer is not None and pointer > start:
+            what = f"checkpoint {pointer}, and {what}"
+        raise _broken(log, table, f"{what} of the table's log are missing")
+    for version in commits:
+        if version > start and os.stat(_commit(log, version)).st_size == 0:
+            raise _broken(log, table, f"{_commit(log, version).name} is empty", file=_commit(log, version))
+    _check_commit(_commit(log, newest), log, table)
+    for version in reversed(commits):  # the newest layout is what holds
+        text = _commit(log, version).read_text("utf-8", errors="replace") if version > start else ""
+        if not text:
+            break
+        if _METADATA in text:
+            return _Seen(newest, _required_mark(log, newest), _layout_in(text))
+    return _Seen(newest, _required_mark(log, newest), _layout_in_checkpoint(path))
+
+
+def _followed(log: Path, path: str, table: str, seen: _Seen) -> _Seen:
+    """What was committed since the last look."""
+    version, layout = seen.version, seen.layout
+    while _commit(log, version + 1).exists():
+        version += 1
+        text = _check_commit(_commit(log, version), log, table)
+        if _METADATA in text:
+            layout = _layout_in(text) or layout
+    return _Seen(version, _required_mark(log, version), layout)
+
+
+def _check_commit(file: Path, log: Path, table: str) -> str:
+    """The commit's text; raises :class:`StorageError` unless it is a whole one."""
+    problem = ""
+    for pause in (_WRITER_PAUSE_SEC, 0.0):  # a writer without atomic renames may be at it
+        text = file.read_text("utf-8", errors="replace")
+        problem = _problem(text)
+        if not problem:
+            return text
+        time.sleep(pause)
+    raise _broken(log, table, f"{file.name} {problem}", file=file)
+
+
+def _problem(text: str) -> str:
+    if not text.strip():
+        return "is empty"
+    if "\0" in text:
+        return "holds NUL bytes"
+    try:
+        last = json.loads(text.rstrip().rpartition("\n")[2])
+    except ValueError:
+        return "is cut off"
+    return "" if isinstance(last, dict) else "is no commit"
+
+
+def _broken(log: Path, table: str, what: str, *, file: Path | None = None) -> StorageError:
+    if file is None:
+        action = "restore the missing files of the log from a backup; nothing was read or written"
+    else:
+        at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        action = (
+            f"restore the file from a backup; without one move it away and run every day again that was run at"
+            f" {at:%Y-%m-%d %H:%M} UTC or later; nothing was read or written"
+        )
+    return StorageError(
+        f"the table's log is damaged: {what}", table=table, file=os.path.realpath(file or log), action=action
+    )
+
+
+def _layout_in(commit: str) -> Layout | None:
+    for line in commit.split("\n"):
+        action = json.loads(line).get("metaData") if _METADATA in line else None
+        if action:
+            return _layout(json.loads(action["schemaString"]), action["partitionColumns"])
+    return None
+
+
+def _layout_in_checkpoint(path: str) -> Layout | None:
+    try:
+        delta = DeltaTable(path)
+    except DeltaError:  # a feature that only an engine may know
+        return None
+    return _layout(json.loads(delta.schema().to_json()), delta.metadata().partition_columns)
+
+
+def _layout(schema: Any, partition_by: Sequence[str]) -> Layout:
+    return Layout(
+        tuple((field["name"], type_name(field["type"])) for field in schema["fields"]), tuple(partition_by)
+    )
+
+
+def type_name(kind: Any) -> str:
+    """A type of a Delta schema as Spark prints it."""
+    if isinstance(kind, str):
+        return _TYPES.get(kind, kind)
+    if kind["type"] == "array":
+        return f"array<{type_name(kind['elementType'])}>"
+    if kind["type"] == "map":
+        return f"map<{type_name(kind['keyType'])},{type_name(kind['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{type_name(field['type'])}" for field in kind["fields"])
+    return f"struct<{fields}>"
+
+
+def _promised_checkpoint(log: Path) -> int | None:
+    try:
+        return int(json.loads((log / "_last_checkpoint").read_text("utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _commit(log: Path, version: int) -> Path:
+    return log / f"{version:020}.json"
+
+
+def _mark(log: Path, version: int) -> tuple[int, int, int] | None:
+    """What tells this file from another one that took its place."""
+    try:
+        found = os.stat(_commit(log, version))
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _required_mark(log: Path, version: int) -> tuple[int, int, int]:
+    return _mark(log, version) or (0, 0, 0)
