@@ -68,5 +68,7 @@ def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[floa
 
 
 def _is_conflict(error: Exception) -> bool:
+    if isinstance(error, FileExistsError):  # a commit of our own, see log_files.py
+        return True
     from_log = isinstance(error, (PySparkException, DeltaError))
     return from_log and any(sign in str(error) for sign in _CONFLICT_SIGNS)

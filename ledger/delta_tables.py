@@ -6,16 +6,16 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from deltalake import DeltaTable, Field
-from deltalake.schema import PrimitiveType
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.engine_paths import addressable
 from ledger.errors import ContractError, StorageError
-from ledger.log_files import Layout
+from ledger.log_files import add_string_columns
+from ledger.log_metadata import Layout
 from ledger.merge import Scope, quoted
 from ledger.row_checks import refuse_foreign
 from ledger.table_logs import FileLog, Place, SqlLog, TableLog
@@ -141,8 +141,7 @@ class DeltaTables:
 
     def _add_string_columns(self, table: Table, names: Sequence[str]) -> None:
         if self.is_embedded:  # it has no ALTER TABLE
-            fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
-            DeltaTable(self.path(table)).alter.add_columns(fields)
+            add_string_columns(self.path(table), table.full_name, names, datetime.now(UTC))
             return
         columns = ", ".join(f"`{name}` string" for name in names)
         self.spark.sql(f"ALTER TABLE {self.ref(table)} ADD COLUMNS ({columns})")

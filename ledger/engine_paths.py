@@ -19,6 +19,7 @@ from pathlib import Path
 from ledger.errors import SettingsError
 
 PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
+_OTHERWISE = re.compile(r"[%\\\x00-\x1f\x7f\ud800-\udfff]")
 _PREFIX = "ledger-link-"
 _LOCK = threading.Lock()
 _LINKS: dict[str, str] = {}
@@ -37,6 +38,11 @@ def addressable(folder: str) -> str:
         if link is None or not os.path.islink(link):  # a cleaner of temporary files may have been there
             link = _LINKS[folder] = _new_link(folder)
         return link
+
+
+def delta_rs_reads(folder: str) -> bool:
+    """Whether delta-rs reads this very folder: it follows links, decodes ``%20``, takes a backslash for a slash."""
+    return not _OTHERWISE.search(os.path.realpath(folder))
 
 
 def _new_link(folder: str) -> str:

@@ -9,35 +9,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from ledger.errors import StorageError
+from ledger.log_metadata import METADATA, Layout, layout, metadata_in, newest_metadata, with_string_columns
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..+")
-_METADATA = '"metaData"'
 _WRITER_PAUSE_SEC = 0.2
-_TYPES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A table as it is stored: its columns with their types as Spark prints them, and what it is partitioned by.
-
-    ``partition_by`` is None where the columns alone are known.
-    """
-
-    columns: tuple[tuple[str, str], ...]
-    partition_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,24 +81,20 @@ def _looked_through(log: Path, path: str, table: str) -> _Seen | None:
         if version > start and os.stat(_commit(log, version)).st_size == 0:
             raise _broken(log, table, f"{_commit(log, version).name} is empty", file=_commit(log, version))
     _check_commit(_commit(log, newest), log, table)
-    for version in reversed(commits):  # the newest layout is what holds
-        text = _commit(log, version).read_text("utf-8", errors="replace") if version > start else ""
-        if not text:
-            break
-        if _METADATA in text:
-            return _Seen(newest, _required_mark(log, newest), _layout_in(text))
-    return _Seen(newest, _required_mark(log, newest), _layout_in_checkpoint(path))
+    metadata = newest_metadata(log, [version for version in commits if version > start])
+    return _Seen(newest, _required_mark(log, newest), layout(metadata) if metadata else None)
 
 
 def _followed(log: Path, path: str, table: str, seen: _Seen) -> _Seen:
     """What was committed since the last look."""
-    version, layout = seen.version, seen.layout
+    version, stored = seen.version, seen.layout
     while _commit(log, version + 1).exists():
         version += 1
         text = _check_commit(_commit(log, version), log, table)
-        if _METADATA in text:
-            layout = _layout_in(text) or layout
-    return _Seen(version, _required_mark(log, version), layout)
+        if METADATA in text:
+            metadata = metadata_in(text)
+            stored = layout(metadata) if metadata else stored
+    return _Seen(version, _required_mark(log, version), stored)
 
 
 def _check_commit(file: Path, log: Path, table: str) -> str:
@@ -154,38 +135,41 @@ def _broken(log: Path, table: str, what: str, *, file: Path | None = None) -> St
     )
 
 
-def _layout_in(commit: str) -> Layout | None:
-    for line in commit.split("\n"):
-        action = json.loads(line).get("metaData") if _METADATA in line else None
-        if action:
-            return _layout(json.loads(action["schemaString"]), action["partitionColumns"])
-    return None
-
-
-def _layout_in_checkpoint(path: str) -> Layout | None:
+def has_log(path: str) -> bool:
+    """Whether a Delta table is there."""
     try:
-        delta = DeltaTable(path)
-    except DeltaError:  # a feature that only an engine may know
-        return None
-    return _layout(json.loads(delta.schema().to_json()), delta.metadata().partition_columns)
+        with os.scandir(f"{path}/_delta_log") as entries:
+            return any(_COMMIT.fullmatch(e.name) or _CHECKPOINT.fullmatch(e.name) for e in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
-def _layout(schema: Any, partition_by: Sequence[str]) -> Layout:
-    return Layout(
-        tuple((field["name"], type_name(field["type"])) for field in schema["fields"]), tuple(partition_by)
-    )
+def add_string_columns(path: str, table: str, names: Sequence[str], at: datetime) -> None:
+    """Commit nullable string columns that the table lacks (for an engine without ALTER TABLE).
 
-
-def type_name(kind: Any) -> str:
-    """A type of a Delta schema as Spark prints it."""
-    if isinstance(kind, str):
-        return _TYPES.get(kind, kind)
-    if kind["type"] == "array":
-        return f"array<{type_name(kind['elementType'])}>"
-    if kind["type"] == "map":
-        return f"map<{type_name(kind['keyType'])},{type_name(kind['valueType'])}>"
-    fields = ",".join(f"{field['name']}:{type_name(field['type'])}" for field in kind["fields"])
-    return f"struct<{fields}>"
+    Raises FileExistsError when another writer committed meanwhile: nothing was written then, and it may be tried again.
+    """
+    log = Path(path) / "_delta_log"
+    layout_of(path, table)  # a damaged log takes no commit
+    commits = sorted(int(m[1]) for m in map(_COMMIT.fullmatch, os.listdir(log)) if m)
+    stored = newest_metadata(log, commits)
+    if stored is None:
+        raise StorageError("the table's schema cannot be read from its log", table=table, file=str(log))
+    wanted = with_string_columns(stored, names)
+    if wanted is None:
+        return
+    info = {
+        "timestamp": int(at.timestamp() * 1000),
+        "operation": "ADD COLUMN",
+        "operationParameters": {"names": json.dumps(list(names))},
+        "engineInfo": "ledger-controls",
+    }
+    actions = ({"commitInfo": info}, {"metaData": wanted})
+    with tempfile.NamedTemporaryFile("w", dir=log, prefix="_add_columns_", encoding="utf-8") as draft:
+        draft.write("".join(json.dumps(action, ensure_ascii=False) + "\n" for action in actions))
+        draft.flush()
+        os.fsync(draft.fileno())
+        os.link(draft.name, _commit(log, commits[-1] + 1))  # whole or not at all, and never over another's
 
 
 def _promised_checkpoint(log: Path) -> int | None:

@@ -10,7 +10,7 @@ from pyspark.sql.types import Row
 
 from ledger.contract import Table
 from ledger.errors import ContractError, KeyViolationError
-from ledger.log_files import Layout
+from ledger.log_metadata import Layout
 
 _SHOWN_OFFENDERS = 3
 

@@ -20,7 +20,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ledger.delta_log import Commit
-from ledger.log_files import Layout, layout_of
+from ledger.engine_paths import delta_rs_reads
+from ledger.log_files import has_log, layout_of
+from ledger.log_metadata import Layout
 
 _COMMIT_FILES = "[0-9]" * 20 + ".json"
 
@@ -62,7 +64,7 @@ class FileLog:
     """The log's own files."""
 
     def exists(self, place: Place) -> bool:
-        return DeltaTable.is_deltatable(place.path)
+        return has_log(place.path)
 
     def layout(self, place: Place, table: str) -> Layout | None:
         return layout_of(place.path, table)
@@ -82,6 +84,8 @@ class FileLog:
     def row_count(
         self, place: Place, partition_by: str | None, holds: Callable[[date | None], bool]
     ) -> int | None:
+        if not delta_rs_reads(place.path):
+            return None
         try:
             table = DeltaTable(place.path)
             if "deletionVectors" in (table.protocol().reader_features or ()):

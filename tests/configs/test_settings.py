@@ -109,6 +109,7 @@ def test_texts_become_values() -> None:
         ("SPARK__CONF", '{"a": "1", "a": "2"}', "spark.conf"),
         ("DATABRICKS__PERMISSIONS", "CAN_VIEW", "databricks.permissions"),
         ("DATABRICKS__PERMISSIONS", "{CAN_FLY: [x]}", "databricks.permissions"),
+        ("LAKEHOUSE__WAREHOUSE", "/x/not utf-8 \udcff", "lakehouse.warehouse"),
         ("LAKEHOUSE__CATALOG", "123", "lakehouse.catalog"),
         ("LAKEHOUSE__CATALOG", "a-b", "lakehouse.catalog"),
         ("LAKEHOUSE__WAREHOUSE", "abfss://c@a/x", "lakehouse.warehouse: spark.engine sail"),
