@@ -48,9 +48,9 @@ def layout_of(path: str, table: str) -> Layout | None:
     with _LOCK:
         seen = _SEEN.get(path)
         if seen is None or _mark(log, seen.version) != seen.file:
-            fresh = _looked_through(log, path, table)
+            fresh = _looked_through(log, table)
         else:
-            fresh = _followed(log, path, table, seen)
+            fresh = _followed(log, table, seen)
         if fresh is None:
             _SEEN.pop(path, None)
             return None
@@ -58,7 +58,7 @@ def layout_of(path: str, table: str) -> Layout | None:
         return fresh.layout
 
 
-def _looked_through(log: Path, path: str, table: str) -> _Seen | None:
+def _looked_through(log: Path, table: str) -> _Seen | None:
     """The whole log: no commit is missing or empty, the newest one ends as a commit does."""
     try:
         names = os.listdir(log)
@@ -85,7 +85,7 @@ def _looked_through(log: Path, path: str, table: str) -> _Seen | None:
     return _Seen(newest, _required_mark(log, newest), layout(metadata) if metadata else None)
 
 
-def _followed(log: Path, path: str, table: str, seen: _Seen) -> _Seen:
+def _followed(log: Path, table: str, seen: _Seen) -> _Seen:
     """What was committed since the last look."""
     version, stored = seen.version, seen.layout
     while _commit(log, version + 1).exists():
