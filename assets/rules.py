@@ -34,13 +34,15 @@ def dim_rule_scd2_asset(
         settings = ledger.settings()
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:
-            result = sync_rules(lakehouse, seed, now=ledger.now())
+            done = sync_rules(lakehouse, seed, now=ledger.now())
+            context.log.info(str(done))
             count, sample = count_and_sample(lakehouse, dim_rule_scd2.TABLE)
             yield dg.MaterializeResult(
                 metadata={
                     "dagster/row_count": count,
-                    "rows_inserted": result.inserted,
-                    "rows_updated": result.updated,
+                    **{f"rules_{name}": text for name, text in done.counts().items()},
+                    "rows_inserted": done.write.inserted,
+                    "rows_updated": done.write.updated,
                     "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
                     "seed_path": seed,
                     "sample": sample,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from configs.text import Section
 
 _VOLUME = re.compile(r"/Volumes(/[A-Za-z0-9_.-]+){3,}")
 _CATALOG = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -21,11 +23,7 @@ def _a_catalog(name: str) -> str:
 CatalogName = Annotated[str, AfterValidator(_a_catalog)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ClusterSettings(_Section):
+class ClusterSettings(Section):
     """Where a step runs: ``new`` job cluster, ``pool`` (a job cluster on pooled instances) or ``existing`` one."""
 
     kind: Literal["new", "pool", "existing"]
@@ -34,8 +32,8 @@ class ClusterSettings(_Section):
     policy_id: str | None = None
     spark_version: str = Field(min_length=1)
     node_type_id: str | None = None
-    min_workers: int = Field(ge=1, strict=True)
-    max_workers: int = Field(ge=1, strict=True)
+    min_workers: int = Field(ge=1)
+    max_workers: int = Field(ge=1)
     single_user: str | None = None
     spark_conf: dict[str, str] = Field(default_factory=dict)
 
@@ -52,7 +50,7 @@ class ClusterSettings(_Section):
         return self
 
 
-class StagingSettings(_Section):
+class StagingSettings(Section):
     """Folder for a step's code, reference and events. Whoever can write there runs code on the cluster."""
 
     kind: Literal["volume", "dbfs"]
@@ -67,14 +65,14 @@ class StagingSettings(_Section):
         return self
 
 
-class RetrySettings(_Section):
+class RetrySettings(Section):
     """Infrastructure faults of the remote side: how often more, how far apart (spec section 3)."""
 
-    max: int = Field(ge=0, le=10, strict=True)
+    max: int = Field(ge=0, le=10)
     delay_sec: float = Field(ge=0)
 
 
-class DatabricksSettings(_Section):
+class DatabricksSettings(Section):
     """The workspace. ``auth`` names the credentials that the environment must hold; they are never settings.
 
     ``timeout_sec`` ends a run on the Databricks side, also when nobody watches it any more; ``patience_sec`` is how
@@ -87,6 +85,6 @@ class DatabricksSettings(_Section):
     staging: StagingSettings
     retries: RetrySettings
     permissions: dict[Literal["CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE"], list[str]]
-    timeout_sec: int = Field(ge=1, strict=True)
+    timeout_sec: int = Field(ge=1)
     poll_interval_sec: float = Field(gt=0)
     patience_sec: float = Field(gt=0)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from configs.databricks import CatalogName, DatabricksSettings
+from configs.text import Section, Text, read_file
 from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
 ROOT = Path(__file__).resolve().parent.parent
 SETTING_PREFIX = "PIPELINE_CFG__"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_NOT_FOR_HADOOP = ":*?[]{}\\"  # no part of a name, or part of a pattern, in its paths
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LakehouseSettings(_Section):
+class LakehouseSettings(Section):
     """Where tables and landing files lie. ``catalog``: Unity Catalog name, null for tables by path."""
 
     warehouse: str = Field(min_length=1)
@@ -31,48 +30,48 @@ class LakehouseSettings(_Section):
     catalog: CatalogName | None = None
 
 
-class SparkSettings(_Section):
+class SparkSettings(Section):
     """``engine`` computes; ``master`` and ``conf`` are the JVM engine's; ``memory_mb`` bounds the embedded one's."""
 
     engine: Literal["sail", "spark", "databricks"]
     master: str
     conf: dict[str, str]
-    memory_mb: int = Field(ge=256, strict=True)
+    memory_mb: int = Field(ge=256)
 
 
-class PartitionSettings(_Section):
+class PartitionSettings(Section):
     """First KST day that has partitions."""
 
     start_date: date
 
 
-class BronzeSettings(_Section):
+class BronzeSettings(Section):
     """``landing``: we load Bronze from files; ``external``: another system does, we observe."""
 
     ingest: Literal["landing", "external"]
 
 
-class RuleSettings(_Section):
+class RuleSettings(Section):
     """The rule seed, and the catalog that marks a production context."""
 
     seed_path: str = Field(min_length=1)
     prod_catalog: str
 
 
-class AnalyticsSettings(_Section):
+class AnalyticsSettings(Section):
     """Secret scope and key of the mart's salt."""
 
     secret_scope: str | None
     secret_key: str | None
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """Days that bad records are kept."""
 
-    days: int = Field(ge=1, strict=True)
+    days: int = Field(ge=1)
 
 
-class OrchestrationSettings(_Section):
+class OrchestrationSettings(Section):
     """``automation``: whether schedules and sensors start running; ``catch_up_days``: how far back a missed day is found.
 
     ``instance_storage``: where Dagster keeps runs and events; postgresql reads its address from the environment.
@@ -80,10 +79,10 @@ class OrchestrationSettings(_Section):
 
     automation: Literal["running", "stopped"]
     instance_storage: Literal["sqlite", "postgresql"]
-    catch_up_days: int = Field(ge=1, le=400, strict=True)
+    catch_up_days: int = Field(ge=1, le=400)
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that may differ between environments."""
 
     environment: Environment
@@ -91,12 +90,29 @@ class Settings(_Section):
     spark: SparkSettings
     partitions: PartitionSettings
     bronze: BronzeSettings
-    lookback_days: int = Field(ge=1, le=400, strict=True)
+    lookback_days: int = Field(ge=1, le=400)
     rules: RuleSettings
     analytics: AnalyticsSettings
     retention: RetentionSettings
     databricks: DatabricksSettings
     orchestration: OrchestrationSettings
+
+    @model_validator(mode="after")
+    def _engine_reaches_the_warehouse(self) -> Settings:
+        """A path that the engine cannot address is refused here; one on this machine it gets as a link."""
+        engine, warehouse = self.spark.engine, self.lakehouse.warehouse
+        if engine == "sail" and is_uri(warehouse):
+            raise ValueError(
+                f"lakehouse.warehouse: spark.engine sail keeps tables in a folder, {warehouse!r} is a URI"
+            )
+        if engine == "spark" and not self.spark.master.startswith("local") and not is_uri(warehouse):
+            unusual = sorted(set(self.resolved(warehouse)) & set(_NOT_FOR_HADOOP))
+            if unusual:
+                raise ValueError(
+                    f"lakehouse.warehouse: {warehouse!r} has {' '.join(unusual)}, which the workers of"
+                    f" {self.spark.master} cannot address"
+                )
+        return self
 
     @property
     def is_prod(self) -> bool:
@@ -110,7 +126,12 @@ class Settings(_Section):
 
     def resolved(self, path: str) -> str:
         """A path of the settings, relative ones against the repository; URIs and volumes as they are."""
-        return path if "://" in path else str((ROOT / path).resolve())
+        return path if is_uri(path) else str((ROOT / path).resolve())
+
+
+def is_uri(path: str) -> bool:
+    """Whether a root is named by a scheme; ``://`` further on is part of a folder's name."""
+    return bool(_SCHEME.match(path))
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -124,35 +145,22 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(f"PIPELINE_ENV={name!r} is unknown", action="set it to local, dev or prod")
     merged: dict[str, Any] = {}
     for source in ("common", name):
-        _merge(merged, _read_yaml(ROOT / "configs" / f"{source}.yaml"))
+        _merge(merged, read_file(ROOT / "configs" / f"{source}.yaml"))
     for variable, value in sorted(environ.items()):
         if variable.startswith(SETTING_PREFIX):
-            path = variable.removeprefix(SETTING_PREFIX).lower().split("__")
-            _assign(merged, path, _parsed(variable, value))
+            _assign(merged, variable.removeprefix(SETTING_PREFIX).lower().split("__"), Text(value))
     if "environment" in merged:
         raise SettingsError("settings are wrong: environment: it is set by PIPELINE_ENV alone")
     try:
         return Settings.model_validate({"environment": name, **merged})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "))))
+            for e in error.errors()
+        )
         raise SettingsError(
             f"settings are wrong: {problems}", action="correct configs/ or the environment"
         ) from None
-
-
-def _parsed(variable: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text) if text.strip() else None
-    except yaml.YAMLError:
-        path = variable.removeprefix(SETTING_PREFIX).lower().replace("__", ".")
-        raise SettingsError(f"settings are wrong: {path}: {variable} is not a YAML value") from None
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path.name} is not a mapping")
-    return content
 
 
 def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
 
 from ledger.errors import CommitConflictError
+from ledger.faults import named
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,13 +44,16 @@ class Commit:
 def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[float], None] = time.sleep) -> T:
     """Run ``write`` again, a bounded number of times with jitter, while another writer's commit wins.
 
-    Raises :class:`CommitConflictError` (transient) when conflicts outlast the tries; other errors pass through.
+    Raises :class:`CommitConflictError` (transient) when conflicts outlast the tries, :class:`StorageError` when a
+    disk, a file or a permission is at fault; other errors pass through.
     """
     for attempt in range(1, _MAX_TRIES + 1):
         try:
             return write()
         except Exception as error:
             if not _is_conflict(error):
+                if (fault := named(error, table)) is not None:
+                    raise fault from error
                 raise
             if attempt == _MAX_TRIES:
                 raise CommitConflictError(
@@ -64,5 +68,7 @@ def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[floa
 
 
 def _is_conflict(error: Exception) -> bool:
+    if isinstance(error, FileExistsError):  # a commit of our own, see log_files.py
+        return True
     from_log = isinstance(error, (PySparkException, DeltaError))
     return from_log and any(sign in str(error) for sign in _CONFLICT_SIGNS)

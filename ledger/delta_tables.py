@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from deltalake import DeltaTable, Field
-from deltalake.schema import PrimitiveType
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
-from ledger.errors import ContractError
+from ledger.engine_paths import addressable
+from ledger.errors import ContractError, StorageError
+from ledger.log_files import add_string_columns
+from ledger.log_metadata import Layout
 from ledger.merge import Scope, quoted
+from ledger.row_checks import refuse_foreign
 from ledger.table_logs import FileLog, Place, SqlLog, TableLog
 
 logger = logging.getLogger(__name__)
@@ -25,11 +29,13 @@ class DeltaTables:
 
     def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
         self.spark = spark
-        self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
-        is_local = catalog is None and "://" not in warehouse
-        self.is_embedded = is_local and "connect" in type(spark).__module__
+        self._catalog, self._is_local = catalog, catalog is None and "://" not in warehouse
+        self.is_embedded = self._is_local and "connect" in type(spark).__module__
         """Whether the engine lives in this process and shares its files."""
-        self._log: TableLog = FileLog() if is_local else SqlLog(spark, by_name=catalog is not None)
+        self._folder = warehouse.rstrip("/")
+        self._warehouse = addressable(self._folder) if self._shares_links() else self._folder
+        self._log: TableLog = FileLog() if self._is_local else SqlLog(spark, by_name=catalog is not None)
+        self._as_contract: dict[str, Layout] = {}
 
     @property
     def keeps_json_text(self) -> bool:
@@ -43,25 +49,38 @@ class DeltaTables:
         return self._place(table).ref
 
     def path(self, table: Table) -> str:
+        """Where the table lies, as every engine and reader understands it (``engine_paths``)."""
         return f"{self._warehouse}/{table.schema}/{table.name}"
 
     def exists(self, table: Table) -> bool:
         return self._log.exists(self._place(table))
 
     def version(self, table: Table) -> int:
-        """The table's newest Delta version."""
+        """The table's newest Delta version; raises as :meth:`read` does for a table that is not as its contract."""
+        self._hold_to_contract(table)
         return self._log.version(self._place(table))
 
     def _place(self, table: Table) -> Place:
         path = self.path(table)
         return Place(f"{self._catalog}.{table.full_name}" if self._catalog else f"delta.`{path}`", path)
 
+    def _shares_links(self) -> bool:
+        """Whether the engine reads this machine's files: workers elsewhere do not see a link of this process."""
+        if self.is_embedded or not self._is_local:
+            return self.is_embedded
+        return str(self.spark.conf.get("spark.master", "")).startswith("local")
+
     # -- schema ---------------------------------------------------------------------------------------------------
 
     def create(self, table: Table) -> bool:
-        """Create the table from its contract unless it exists; true when it was created. Loads no data."""
+        """Create the table from its contract unless it exists; true when it was created. Loads no data.
+
+        Raises :class:`StorageError` where the warehouse is no folder or cannot be written.
+        """
         if self.exists(table):
             return False
+        if self._is_local:
+            self._make_folder(table)
         if self._catalog:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._catalog}.{table.schema}")
         columns = ", ".join(
@@ -73,34 +92,44 @@ class DeltaTables:
         name, location = self.ref(table), ""
         if self.is_embedded:  # it creates by name only: one of this session, the table itself is its path
             name, location = f"created_{uuid.uuid4().hex}", f" LOCATION '{quoted(self.path(table))}'"
-        self.spark.sql(
+        statement = (
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
             f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
         )
+        retry_conflicts(lambda: self.spark.sql(statement), table.full_name)
         return True
+
+    def _make_folder(self, table: Table) -> None:
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the warehouse {self._folder} is no folder and cannot be made one: {error.strerror}",
+                table=table.full_name,
+                action="set lakehouse.warehouse to a folder that can be written; nothing was written",
+            ) from error
 
     def validate(self, table: Table) -> None:
         """Compare the stored table with its contract column by column; raises :class:`ContractError`.
 
         Bronze may have more columns than its contract (fields that the contract does not know).
         """
-        stored = {field.name: field.dataType.simpleString() for field in self.read(table).schema.fields}
-        problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
-        problems += [
-            f"{c.name} is {stored[c.name]}, not {c.type}"
-            for c in table.columns
-            if stored.get(c.name, c.type) != c.type
-        ]
-        if table.schema != "bronze":
-            problems += [
-                f"{name} is not in the contract" for name in stored if name not in table.column_names
-            ]
-        if problems:
-            raise ContractError(
-                "the stored table does not match its contract: " + "; ".join(problems),
-                table=table.full_name,
-                action="migrate the table or restore it; nothing was changed",
-            )
+        self._as_contract.pop(table.full_name, None)
+        self.read(table)
+
+    def _hold_to_contract(self, table: Table, plan: DataFrame | None = None) -> None:
+        """Refuse a table that another program gave other columns or types: its rows mean something else then.
+
+        No query: the log tells, once per process and change of the table; elsewhere the ``plan`` that reads it, once.
+        """
+        layout = self._log.layout(self._place(table), table.full_name)
+        known = self._as_contract.get(table.full_name)
+        if layout is None and known is None and plan is not None:
+            layout = Layout(tuple((f.name, f.dataType.simpleString()) for f in plan.schema.fields))
+        if layout is None or layout is known:
+            return
+        refuse_foreign(table, layout)
+        self._as_contract[table.full_name] = layout
 
     def add_columns(self, table: Table, names: Sequence[str]) -> None:
         """Add nullable string columns that the stored table lacks (schema evolution of Bronze)."""
@@ -112,8 +141,7 @@ class DeltaTables:
 
     def _add_string_columns(self, table: Table, names: Sequence[str]) -> None:
         if self.is_embedded:  # it has no ALTER TABLE
-            fields = [Field(name, PrimitiveType("string"), nullable=True) for name in names]
-            DeltaTable(self.path(table)).alter.add_columns(fields)
+            add_string_columns(self.path(table), table.full_name, names, datetime.now(UTC))
             return
         columns = ", ".join(f"`{name}` string" for name in names)
         self.spark.sql(f"ALTER TABLE {self.ref(table)} ADD COLUMNS ({columns})")
@@ -121,7 +149,11 @@ class DeltaTables:
     # -- read -----------------------------------------------------------------------------------------------------
 
     def read(self, table: Table, scope: Scope | None = None) -> DataFrame:
-        """The table, pruned to the partitions of ``scope``; raises :class:`ContractError` when it is missing."""
+        """The table, pruned to the partitions of ``scope``.
+
+        Raises :class:`ContractError` when it is missing or not as its contract, :class:`StorageError` when its log is
+        damaged.
+        """
         if not self.exists(table):
             raise ContractError(
                 "the table does not exist", table=table.full_name, action="run bootstrap_catalog"
@@ -130,6 +162,7 @@ class DeltaTables:
             df = self.spark.table(f"{self._catalog}.{table.full_name}")
         else:
             df = self.spark.read.format("delta").load(self.path(table))
+        self._hold_to_contract(table, df)
         if scope is None or table.partition_by is None:
             return df
         return df.where(scope.condition(table.partition_by))
@@ -141,6 +174,7 @@ class DeltaTables:
 
     def known_count(self, table: Table, scope: Scope | None = None) -> int | None:
         """The rows of :meth:`read` by the log; None when only a query can tell."""
+        self._hold_to_contract(table)
         return self._log.row_count(self._place(table), table.partition_by, (scope or Scope()).holds)
 
 

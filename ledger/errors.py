@@ -22,14 +22,13 @@ class LedgerError(Exception):
         table: str | None = None,
         key: str | None = None,
         partition: str | None = None,
+        file: str | None = None,
         action: str | None = None,
     ) -> None:
         self.what, self.table, self.key, self.partition, self.action = what, table, key, partition, action
-        place = ", ".join(
-            f"{name}={value}"
-            for name, value in (("table", table), ("key", key), ("partition", partition))
-            if value
-        )
+        self.file = file
+        places = {"table": table, "key": key, "partition": partition, "file": file}
+        place = ", ".join(f"{name}={value}" for name, value in places.items() if value)
         super().__init__(what + (f" [{place}]" if place else "") + (f" -> {action}" if action else ""))
 
 
@@ -46,7 +45,11 @@ class ContractError(LedgerError):
 
 
 class KeyViolationError(LedgerError):
-    """A write whose source has two rows for one key, or a null in a required column; nothing was written."""
+    """Two rows for one key, in a write's source or stored, or a null in a required column; nothing was written."""
+
+
+class StorageError(LedgerError):
+    """A disk, a file or a permission is at fault: a full disk, a damaged log, a data file that is gone."""
 
 
 class IngestError(LedgerError):

@@ -7,12 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_tables import DeltaTables
+from ledger.faults import named
 from ledger.row_checks import check_values
 from ledger.stages import Stages, sweep
+
+_SCRATCH = "temporary files (TMPDIR)"
 
 
 class Frames(DeltaTables):
@@ -56,5 +60,10 @@ class Frames(DeltaTables):
         if not self.is_embedded:
             return self._stages.persist(df)
         folder = self.scratch_folder()
-        df.write.mode("overwrite").parquet(str(folder))
+        try:
+            df.write.mode("overwrite").parquet(str(folder))
+        except PySparkException as error:
+            if (fault := named(error, place=_SCRATCH)) is not None:
+                raise fault from error
+            raise
         return self.spark.read.schema(df.schema).parquet(str(folder))

@@ -17,8 +17,8 @@ from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.errors import CommitConflictError, ContractError
 from ledger.merge import Change, Scope, merge_statement, quoted
-from ledger.merge_plan import MergePlan, all_new, compare, same_keys
-from ledger.row_checks import check_rows
+from ledger.merge_plan import MergePlan, all_new, compare, most_per_key, repeated, same_keys
+from ledger.row_checks import check_rows, refuse_repeated
 from ledger.value_writes import ValueWrites, WriteResult
 
 __all__ = ["Lakehouse", "WriteResult"]
@@ -138,7 +138,7 @@ class Lakehouse(ValueWrites):
         ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``:
         columns that are set, alone, where only they differ; ``update_when``: a further condition on the stored
         row ``t`` and the source row ``s``; ``delete_when``: the stored rows that go when the source does not
-        have them. Raises :class:`KeyViolationError`.
+        have them. Raises :class:`KeyViolationError`, also for a key that several stored rows share.
         """
         check_rows(table, source, keyed=True)
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
@@ -147,9 +147,16 @@ class Lakehouse(ValueWrites):
             return all_new(table, source, scope, change)
         stored = self.read(table, scope)
         known = stored if delete_when else same_keys(table, stored, source)
-        if not known.limit(1).collect():
+        most = most_per_key(table, known, delete_when)
+        if most is None:
             return all_new(table, source, scope, change)
+        if most > 1:
+            refuse_repeated(table, repeated(table, known, delete_when))
         return compare(table, source, stored, scope, change, self.stage)
+
+    def refuse_stored_twice(self, table: Table, scope: Scope | None) -> None:
+        """Raises :class:`KeyViolationError` naming a few keys that several stored rows of ``scope`` share."""
+        refuse_repeated(table, repeated(table, self.read(table, scope)))
 
     def commit_merge(self, plan: MergePlan) -> WriteResult:
         """One MERGE commit of what was planned, or none when nothing changes."""

@@ -13,6 +13,8 @@ from pyspark.sql.types import Row
 from ledger.contract import Table
 from ledger.merge import FATE, Change, Scope
 
+_SHOWN_KEYS = 3
+
 
 @dataclass(frozen=True)
 class MergePlan:
@@ -79,6 +81,25 @@ def same_keys(table: Table, stored: DataFrame, source: DataFrame) -> DataFrame:
     keys = list(table.key)
     t, s = stored.select(*keys).alias("t"), source.select(*keys).alias("s")
     return t.join(s, [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in keys], "left_semi")
+
+
+def most_per_key(table: Table, known: DataFrame, delete_when: str | None) -> int | None:
+    """How many of the stored rows ``known`` share one key, at most; None without a row.
+
+    Of rows that several writers store, those count that are this merge's own (``delete_when``).
+    """
+    row = _per_key(table, known, delete_when).agg(F.max("_rows").alias("most")).collect()[0]
+    return None if row["most"] is None else int(row["most"])
+
+
+def repeated(table: Table, known: DataFrame, delete_when: str | None = None) -> list[Row]:
+    """A few of the keys that several rows share."""
+    return _per_key(table, known, delete_when).where("_rows > 1").limit(_SHOWN_KEYS).collect()
+
+
+def _per_key(table: Table, known: DataFrame, delete_when: str | None) -> DataFrame:
+    mine = F.expr(f"CASE WHEN {delete_when or 'true'} THEN 1 ELSE 0 END")
+    return known.alias("t").groupBy(*table.key).agg(F.sum(mine).alias("_rows"))
 
 
 def all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> MergePlan:

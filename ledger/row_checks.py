@@ -1,4 +1,4 @@
-"""What a write refuses before it starts: foreign columns, missing values, two rows for one key."""
+"""What is refused before it is read or written: foreign columns and types, missing values, two rows for one key."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pyspark.sql.types import Row
 
 from ledger.contract import Table
 from ledger.errors import ContractError, KeyViolationError
+from ledger.log_metadata import Layout
 
 _SHOWN_OFFENDERS = 3
 
@@ -47,12 +48,54 @@ def check_values(table: Table, records: Sequence[Mapping[str, object]]) -> None:
     _refuse(table, "a null in a required column", table.required, shown[:_SHOWN_OFFENDERS])
 
 
+def refuse_foreign(table: Table, layout: Layout) -> None:
+    """Raises :class:`ContractError` for a stored table whose columns, types or partition are not its contract's.
+
+    Bronze may have more columns than its contract (fields that the contract does not know).
+    """
+    stored = dict(layout.columns)
+    problems = [f"{c.name} is missing" for c in table.columns if c.name not in stored]
+    problems += [
+        f"{c.name} is {stored[c.name]}, not {c.type}"
+        for c in table.columns
+        if stored.get(c.name, c.type) != c.type
+    ]
+    if table.schema != "bronze":
+        problems += [f"{name} is not in the contract" for name in stored if name not in table.column_names]
+    wanted = (table.partition_by,) if table.partition_by else ()
+    if layout.partition_by is not None and layout.partition_by != wanted:
+        found = ", ".join(layout.partition_by) or "nothing"
+        problems.append(f"it is partitioned by {found}, not by {', '.join(wanted) or 'nothing'}")
+    if problems:
+        raise ContractError(
+            "the stored table does not match its contract: " + "; ".join(problems),
+            table=table.full_name,
+            action="restore the table as it was before another program changed it, or migrate it, then run the same"
+            " command again; nothing was read or written",
+        )
+
+
+def refuse_repeated(table: Table, offenders: Sequence[Row]) -> None:
+    """Raises :class:`KeyViolationError` when ``offenders`` (key columns) has stored keys that several rows share."""
+    if not offenders:
+        return
+    raise KeyViolationError(
+        f"the stored table has several rows for one key: {_values(table.key, offenders)}",
+        table=table.full_name,
+        key=", ".join(table.key),
+        action="remove the rows that another program wrote, then run the same command again; nothing was written",
+    )
+
+
+def _values(columns: Sequence[str], offenders: Sequence[Row]) -> str:
+    return "; ".join("(" + ", ".join(f"{c}={row[c]}" for c in columns) + ")" for row in offenders)
+
+
 def _refuse(table: Table, what: str, columns: Sequence[str], offenders: Sequence[Row]) -> None:
     if not offenders:
         return
-    values = "; ".join("(" + ", ".join(f"{c}={row[c]}" for c in columns) + ")" for row in offenders)
     raise KeyViolationError(
-        f"the write has {what}: {values}",
+        f"the write has {what}: {_values(columns, offenders)}",
         table=table.full_name,
         key=", ".join(table.key) or None,
         action="nothing was written; correct the source rows",

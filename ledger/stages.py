@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
+from ledger import engine_paths
+
 _PREFIX = "ledger-stage-"
 
 
@@ -19,8 +21,9 @@ class Stages:
         self._staged: list[Path | DataFrame] = []
 
     def folder(self) -> Path:
-        """A new empty folder of this process."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        """A new empty folder of this process, by a path that the engine can address."""
+        place = engine_paths.addressable(tempfile.gettempdir())
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
         self._staged.append(folder)
         return folder
 
@@ -42,11 +45,5 @@ class Stages:
 
 def sweep() -> None:
     """Remove what killed processes left behind."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (ValueError, OSError):
-            continue  # not ours to judge
+    engine_paths.sweep(tempfile.gettempdir(), _PREFIX)
+    engine_paths.sweep_links()

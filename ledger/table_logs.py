@@ -20,6 +20,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ledger.delta_log import Commit
+from ledger.engine_paths import delta_rs_reads
+from ledger.log_files import has_log, layout_of
+from ledger.log_metadata import Layout
 
 _COMMIT_FILES = "[0-9]" * 20 + ".json"
 
@@ -36,6 +39,10 @@ class TableLog(Protocol):
 
     def exists(self, place: Place) -> bool:
         """Whether a Delta table is there."""
+        ...
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        """How the table is stored, after its log was found whole; None when only a query can tell."""
         ...
 
     def version(self, place: Place) -> int:
@@ -57,7 +64,10 @@ class FileLog:
     """The log's own files."""
 
     def exists(self, place: Place) -> bool:
-        return DeltaTable.is_deltatable(place.path)
+        return has_log(place.path)
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        return layout_of(place.path, table)
 
     def version(self, place: Place) -> int:
         return max(int(file.stem) for file in _folder(place).glob(_COMMIT_FILES))
@@ -74,6 +84,8 @@ class FileLog:
     def row_count(
         self, place: Place, partition_by: str | None, holds: Callable[[date | None], bool]
     ) -> int | None:
+        if not delta_rs_reads(place.path):
+            return None
         try:
             table = DeltaTable(place.path)
             if "deletionVectors" in (table.protocol().reader_features or ()):
@@ -107,6 +119,9 @@ class SqlLog:
         except PySparkException:
             return False
         return True
+
+    def layout(self, place: Place, table: str) -> Layout | None:
+        return None
 
     def version(self, place: Place) -> int:
         return int(self._spark.sql(f"DESCRIBE HISTORY {place.ref} LIMIT 1").collect()[0]["version"])

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ledger.bronze.withdraw import withdraw
 from pyspark.sql import SparkSession
 
 from ledger.bronze.ingest import ingest
+from ledger.bronze.withdraw import withdraw
 from ledger.due import days_due
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.analytics import run_analytics

@@ -13,7 +13,7 @@ from typing import Literal
 from ledger.bronze.ingest import ingest
 from ledger.bronze.landing_report import Ingested
 from ledger.contract import Table
-from ledger.errors import LedgerError
+from ledger.faults import first_line as first_line
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
@@ -130,14 +130,6 @@ def recorded_failure(
         except Exception:
             logger.exception("the failure of %s could not be recorded", pipeline)
         raise
-
-
-def first_line(error: BaseException) -> str:
-    """An error as one line: a LedgerError whole, anything else by type and first line."""
-    if isinstance(error, LedgerError):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 def load_landing(run: Run, window: Window) -> list[Ingested]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from ledger.rules import Rule, RuleBook, check_consistent
 from ledger.side_by_side import side_by_side
 from ledger.tables import ALL
 
+logger = logging.getLogger(__name__)
 _VERSION_FIELDS = (
     "domain",
     "metric",
@@ -42,20 +45,54 @@ def bootstrap(lakehouse: Lakehouse) -> list[str]:
     return [table.full_name for table, is_created in zip(ALL, created, strict=True) if is_created]
 
 
-def sync_rules(lakehouse: Lakehouse, seed_path: str | Path, *, now: datetime) -> WriteResult:
+@dataclass(frozen=True)
+class RuleSync:
+    """What a sync did: the rule_ids of versions opened, of versions closed, and of those in force as before."""
+
+    write: WriteResult
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+    @classmethod
+    def of(cls, before: Iterable[Rule], after: Iterable[Rule], write: WriteResult) -> RuleSync:
+        was = {rule.rule_id for rule in before if rule.is_current}
+        versions = {rule.rule_id: rule for rule in after}
+        current = {rule_id for rule_id, rule in versions.items() if rule.is_current}
+        return cls(write, *(tuple(sorted(ids)) for ids in (current - was, was - current, was & current)))
+
+    def counts(self) -> dict[str, str]:
+        """Number and rule_ids by what happened, as text."""
+        return {
+            name: ": ".join(filter(None, (str(len(ids)), ", ".join(ids))))
+            for name, ids in (
+                ("opened", self.opened),
+                ("closed", self.closed),
+                ("unchanged", self.unchanged),
+            )
+        }
+
+    def __str__(self) -> str:
+        return "rules " + "; ".join(f"{name} {text}" for name, text in self.counts().items())
+
+
+def sync_rules(lakehouse: Lakehouse, seed_path: str | Path, *, now: datetime) -> RuleSync:
     """Bring ``gold.dim_rule_scd2`` to the seed in one commit, or in none when nothing changed.
 
     A rule that the seed changes under a new ``rule_id`` closes the version that was current. The seed is refused
-    whole, naming the entry, when it is inconsistent, changes a rule under its old id, drops a rule, or starts one
-    in the future. Raises :class:`RulesError`.
+    whole, naming the entry, when it is inconsistent, changes a rule under its old id, drops a rule, starts one
+    in the future, or so that the version before was never in force. Raises :class:`RulesError`.
     """
     seed = load_seed(seed_path)
     stored = load_table(lakehouse)
     wanted = plan_sync(stored, seed, now=now)
-    if wanted == {rule.rule_id: rule for rule in stored}:
-        return WriteResult()
-    rows = lakehouse.rows(dim_rule_scd2.TABLE, [_record(rule) for rule in wanted.values()])
-    return lakehouse.merge(dim_rule_scd2.TABLE, rows, scope=Scope(), differ=_COMPARABLE)
+    write = WriteResult()
+    if wanted != {rule.rule_id: rule for rule in stored}:
+        rows = lakehouse.rows(dim_rule_scd2.TABLE, [_record(rule) for rule in wanted.values()])
+        write = lakehouse.merge(dim_rule_scd2.TABLE, rows, scope=Scope(), differ=_COMPARABLE)
+    done = RuleSync.of(stored, wanted.values(), write)
+    logger.info("%s", done)
+    return done
 
 
 # Maps do not compare in SQL; what they hold never changes under one rule_id.
@@ -89,14 +126,40 @@ def plan_sync(stored: list[Rule], seed: list[Rule], *, now: datetime) -> dict[st
         successor = current_in_seed.get(old.name)
         if successor is None:
             raise _refused(old, "the rule is gone from the seed; close it there with effective_end_ts")
-        if successor.effective_start_ts < old.effective_start_ts:
-            raise _refused(successor, f"it would start before {old.rule_id}, which it replaces")
         after[old.rule_id] = Rule(
             **{**asdict(old), "effective_end_ts": successor.effective_start_ts, "is_current": False}
         )
     check_consistent(after.values())
+    _check_in_force(before, after)
     RuleBook.of(after.values(), source="seed", mode="strict")
     return after
+
+
+def _check_in_force(before: Mapping[str, Rule], after: Mapping[str, Rule]) -> None:
+    """Every version that the sync closes or follows was in force for a while, and no two of a rule at once."""
+    for rule in after.values():
+        if rule.is_current and rule.rule_id not in before:
+            for old in after.values():
+                if old.name == rule.name and old is not rule:
+                    _check_follows(rule, old)
+    for rule in after.values():
+        start, end = rule.effective_start_ts, rule.effective_end_ts
+        if end and end <= start and rule.rule_id in before and before[rule.rule_id].is_current:
+            raise _refused(rule, f"it would end at {end}, and it started at {start}: it was never in force")
+
+
+def _check_follows(rule: Rule, old: Rule) -> None:
+    start = rule.effective_start_ts
+    if start <= old.effective_start_ts:
+        raise _refused(
+            rule,
+            f"it would start at {start}, not after {old.rule_id}, which it replaces and which started at"
+            f" {old.effective_start_ts} and would never have been in force",
+        )
+    if old.effective_end_ts and old.effective_end_ts > start:
+        raise _refused(
+            rule, f"it would start at {start}, while {old.rule_id} is in force until {old.effective_end_ts}"
+        )
 
 
 def _refused(rule: Rule, problem: str) -> RulesError:

@@ -94,11 +94,11 @@ def run_recon(run: Run, window: Window) -> Outcome:
         by_severity = _merge_exceptions(run, outcome, findings, exception_ledger.RECON_DRIFT_HIGH)
         outcome.facts["drifting_users"] = sum(by_severity.values())
         note_computed(run, "pipeline_b", RECON, window, upstream)
-    entries = lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
-    observed(
-        outcome,
-        lambda: recon_verdicts(profile, unreconciled_users(entries, pairs), by_severity, rule),
-    )
+
+    def unreconciled() -> int:
+        return unreconciled_users(lakehouse.read(ledger_entries.TABLE, Scope.of([day])), pairs)
+
+    observed(outcome, lambda: recon_verdicts(profile, unreconciled, by_severity, rule))
     return outcome
 
 

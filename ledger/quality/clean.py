@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import Row
 
+from ledger.contract import Table
 from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import SOURCES, landing_of
 from ledger.pipelines.silver_evaluated import Evaluated
+from ledger.quality.measured import Answer, answers, measured, rows_of
 from ledger.quality.verdict import Verdict, verdict
 from ledger.rules import RuleBook
 from ledger.silver import bad_records, ledger_entries, wallet_snapshot
@@ -21,6 +23,7 @@ from ledger.silver.window_rows import read_window
 from ledger.window import Window, lit_ts
 
 QUARANTINE_RATE, UNIQUE_KEYS, ACCOUNTED = "quarantine_rate", "unique_keys", "every_bronze_row_accounted_for"
+_QUARANTINED = "quarantined"
 GUARDED = (
     wallet_snapshot.TABLE,
     ledger_entries.TABLE,
@@ -47,62 +50,63 @@ def quarantine_verdicts(evaluated: Sequence[Evaluated], rules: RuleBook) -> list
     ]
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """What a second look at the tables counts, by table."""
-
-    bronze: Mapping[str, int]
-    stored: Mapping[str, int]
-    keys: Mapping[str, int]
-    quarantined: Mapping[str, int]
-
-
 def account_verdicts(run: Run, window: Window, evaluated: Sequence[Evaluated]) -> list[Verdict]:
     """Held against the stored tables, not against the run's own arithmetic: unique keys, and nothing lost.
 
-    One query over all tables; the engine reads the key and time columns of the touched partitions only.
+    One query over all tables; the engine reads the key and time columns of the touched partitions only. What cannot
+    be measured for one table is measured for the others.
     """
-    counted = _count(run, window, evaluated)
-    return [v for item in evaluated for v in (_unique(item, counted), _accounted(item, counted))]
-
-
-def _count(run: Run, window: Window, evaluated: Sequence[Evaluated]) -> _Counted:
-    frames = []
+    questions: dict[str, Callable[[], DataFrame]] = {_QUARANTINED: partial(_quarantined, run, window)}
     for item in evaluated:
-        name = item.table.full_name
+        questions[item.table.full_name] = partial(_stored, run, item)
         for source in SOURCES[item.table]:
-            frames.append(_one_row(read_window(landing_of(run, window), source, window), "bronze", name))
-        scope = Scope.of(item.days) if item.table.partition_by else None
-        keys = list(item.table.key)
-        per_key = run.lakehouse.read(item.table, scope).groupBy(*keys).agg(F.count(F.lit(1)).alias("_n"))
-        counts = per_key.agg(F.coalesce(F.sum("_n"), F.lit(0)).alias("n"), F.count(F.lit(1)).alias("k"))
-        frames.append(counts.select(F.lit("stored").alias("what"), F.lit(name).alias("name"), "n", "k"))
+            questions[source.full_name] = partial(_arrived, run, window, source)
+    found = answers(questions)
+    return [
+        measured(item.table.full_name, check, partial(judge, item, found))
+        for item in evaluated
+        for check, judge in ((UNIQUE_KEYS, _unique), (ACCOUNTED, _accounted))
+    ]
+
+
+def _stored(run: Run, item: Evaluated) -> DataFrame:
+    """Rows and keys where the day's rows lie: (what, n rows, k keys).
+
+    Sums, no counts: the embedded engine refuses an aggregate of counts over files of one row each, because one of
+    its steps takes a count for nullable and the next does not (docs/engines.md).
+    """
+    scope = Scope.of(item.days) if item.table.partition_by else None
+    per_key = run.lakehouse.read(item.table, scope).groupBy(*item.table.key).agg(F.sum(F.lit(1)).alias("_n"))
+    return per_key.agg(F.sum("_n").alias("n"), F.sum(F.lit(1)).alias("k")).select(
+        F.lit("rows").alias("what"), "n", "k"
+    )
+
+
+def _arrived(run: Run, window: Window, source: Table) -> DataFrame:
+    rows = read_window(landing_of(run, window), source, window).agg(F.sum(F.lit(1)).alias("n"))
+    return rows.select(F.lit("rows").alias("what"), "n", F.lit(0).cast("bigint").alias("k"))
+
+
+def _quarantined(run: Run, window: Window) -> DataFrame:
+    """This run's quarantined rows per Silver table."""
     mine = run.lakehouse.read(bad_records.TABLE, Scope(start=window.date_kst)).where(
         (F.col("run_id") == run.run_id)
         & (F.col("window_start_ts") == lit_ts(window.start))
         & (F.col("window_end_ts") == lit_ts(window.end))
     )
-    per_table = mine.groupBy(F.col("source_table").alias("name")).agg(F.count(F.lit(1)).alias("n"))
-    frames.append(per_table.select(F.lit("quarantined").alias("what"), "name", "n", F.lit(0).alias("k")))
-    found: dict[str, dict[str, int]] = {"bronze": {}, "stored": {}, "keys": {}, "quarantined": {}}
-    for row in reduce(DataFrame.unionByName, frames).collect():
-        counts_of = found[row["what"]]
-        counts_of[row["name"]] = counts_of.get(row["name"], 0) + row["n"]
-        if row["what"] == "stored":
-            found["keys"][row["name"]] = row["k"]
-    return _Counted(**found)
+    per_table = mine.groupBy(F.col("source_table").alias("what")).agg(F.sum(F.lit(1)).alias("n"))
+    return per_table.select("what", "n", F.lit(0).cast("bigint").alias("k"))
 
 
-def _one_row(rows: DataFrame, what: str, name: str) -> DataFrame:
-    return rows.agg(F.count(F.lit(1)).alias("n")).select(
-        F.lit(what).alias("what"), F.lit(name).alias("name"), "n", F.lit(0).cast("bigint").alias("k")
-    )
+def _total(rows: Sequence[Row], column: str, what: str = "rows") -> int:
+    return sum(row[column] or 0 for row in rows if row["what"] == what)
 
 
-def _unique(item: Evaluated, counted: _Counted) -> Verdict:
+def _unique(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
     name = item.table.full_name
-    rows = counted.stored.get(name, 0)
-    repeated = rows - counted.keys.get(name, 0)
+    stored = rows_of(found[name])
+    rows = _total(stored, "n")
+    repeated = rows - _total(stored, "k")
     where = "in the partitions of the day's rows" if item.table.partition_by else "in the table"
     return verdict(
         name,
@@ -114,10 +118,11 @@ def _unique(item: Evaluated, counted: _Counted) -> Verdict:
     )
 
 
-def _accounted(item: Evaluated, counted: _Counted) -> Verdict:
+def _accounted(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
     """Bronze rows = rows kept + rows collapsed into them + rows quarantined, each counted where it is stored."""
     name = item.table.full_name
-    arrived, saved = counted.bronze.get(name, 0), counted.quarantined.get(name, 0)
+    arrived = sum(_total(rows_of(found[source.full_name]), "n") for source in SOURCES[item.table])
+    saved = _total(rows_of(found[_QUARANTINED]), "n", name)
     collapsed = item.rows_read - item.valid_rows - item.bad_rows
     unseen, unsaved = arrived - item.rows_read, item.bad_rows - saved
     problems = [f"{unseen:,} Bronze rows were not evaluated"] if unseen > 0 else []

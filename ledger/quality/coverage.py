@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -34,18 +35,41 @@ def rows_conditions(run: Run, window: Window, tables: Sequence[Table]) -> list[C
     """One condition per Silver table: it has rows of the KST day, unless Bronze has none that belong there.
 
     One small query where every table has rows. Bronze is read only for a table that has none, and then a row
-    counts whose key Silver stores nowhere and no quarantine explains.
+    counts whose key Silver stores nowhere and no quarantine explains. Raises :class:`KeyViolationError` when a key
+    of the day, or of the one before that its openings come from, is stored twice: money would count twice.
     """
-    day = window.date_kst
-    probes = [
-        run.lakehouse.read(t, Scope.of([day])).limit(1).select(F.lit(t.full_name).alias("name"))
-        for t in tables
-    ]
-    filled = {row["name"] for row in reduce(DataFrame.unionByName, probes).collect()}
+    probes = [_probe(run, window, table) for table in tables]
+    found = {row["name"]: row for row in reduce(DataFrame.unionByName, probes).collect()}
+    for table in tables:
+        if (found[table.full_name]["most"] or 0) > 1:
+            run.lakehouse.refuse_stored_twice(table, _read_by_day(window, table))
+    filled = {name for name, row in found.items() if row["of_day"]}
     return [
         _condition(table, window, missing=0 if table.full_name in filled else _missing(run, window, table))
         for table in tables
     ]
+
+
+def _probe(run: Run, window: Window, table: Table) -> DataFrame:
+    """One row: has the table rows of the day, and how many rows share one key at most.
+
+    The keys of ``order_items`` are Silver's own check to look at: the table grows without end, and the mart takes
+    one item per order however often it is stored.
+    """
+    of_day = F.lit(1)
+    if table.partition_by:
+        of_day = F.when(F.col(table.partition_by) == lit_date(window.date_kst), 1).otherwise(0)
+    rows = run.lakehouse.read(table, _read_by_day(window, table)).select(*table.key, of_day.alias("_of_day"))
+    if table is order_items.TABLE:
+        rows = rows.limit(1)
+    per_key = rows.groupBy(*table.key).agg(F.sum(F.lit(1)).alias("_n"), F.max("_of_day").alias("_of_day"))
+    return per_key.agg(F.max("_n").alias("most"), F.max("_of_day").alias("of_day")).select(
+        F.lit(table.full_name).alias("name"), "most", "of_day"
+    )
+
+
+def _read_by_day(window: Window, table: Table) -> Scope | None:
+    return Scope(window.date_kst - timedelta(days=1), window.date_kst) if table.partition_by else None
 
 
 def _condition(table: Table, window: Window, *, missing: int) -> Condition:

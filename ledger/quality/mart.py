@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.gold import fact_payment_anonymized
+from ledger.quality.measured import answers, measured, rows_of
 from ledger.quality.verdict import Verdict, verdict
 
 NO_PII_COLUMNS, NO_RAW_USER_IDS = "no_pii_columns", "no_raw_user_ids"
@@ -16,14 +18,9 @@ _TEXTS = ("user_key", "merchant_name", "status", "category")
 
 
 def mart_verdicts(rows: DataFrame, stored_columns: Sequence[str], payments: DataFrame) -> list[Verdict]:
-    """``rows``: the day's mart; ``payments``: the day's payment orders with their raw ``user_id``.
-
-    One query: keys that are no digest, and texts of the mart that are some user's raw id. The verdict counts
-    them and never shows one.
-    """
+    """``rows``: the day's mart; ``payments``: the day's payment orders with their raw ``user_id``."""
     name = fact_payment_anonymized.TABLE.full_name
     beyond = sorted(set(stored_columns) - set(fact_payment_anonymized.TABLE.column_names))
-    no_digest, reappearing = _leaks(rows, payments)
     return [
         verdict(
             name,
@@ -33,24 +30,26 @@ def mart_verdicts(rows: DataFrame, stored_columns: Sequence[str], payments: Data
             value=len(beyond),
             threshold="0",
         ),
-        verdict(
-            name,
-            NO_RAW_USER_IDS,
-            f"{reappearing:,} raw user ids reappear; {no_digest:,} rows have a key that is no digest",
-            passed=not (no_digest or reappearing),
-            value=no_digest + reappearing,
-            threshold="0",
-        ),
+        measured(name, NO_RAW_USER_IDS, partial(_no_raw_ids, rows, payments)),
     ]
 
 
-def _leaks(rows: DataFrame, payments: DataFrame) -> tuple[int, int]:
-    no_digest = rows.where(~F.col("user_key").rlike(_KEY)).agg(F.count(F.lit(1)).alias("n"))
+def _no_raw_ids(rows: DataFrame, payments: DataFrame) -> Verdict:
+    """One query: keys that are no digest, and texts of the mart that are some user's raw id; counted, never shown."""
     texts = rows.select(F.explode(F.array(*[F.col(c) for c in _TEXTS])).alias("text")).distinct()
     users = payments.where("user_id IS NOT NULL").select(F.col("user_id").alias("text")).distinct()
-    reappearing = texts.join(users, ["text"], "left_semi").agg(F.count(F.lit(1)).alias("n"))
-    both = no_digest.select(F.lit("no_digest").alias("what"), "n").unionByName(
-        reappearing.select(F.lit("reappearing").alias("what"), "n")
+    found = answers(
+        {
+            "no_digest": lambda: rows.where(~F.col("user_key").rlike(_KEY)).agg(F.sum(F.lit(1)).alias("n")),
+            "reappearing": lambda: texts.join(users, ["text"], "left_semi").agg(F.sum(F.lit(1)).alias("n")),
+        }
     )
-    found = {row["what"]: row["n"] for row in both.collect()}
-    return found["no_digest"], found["reappearing"]
+    no_digest, reappearing = (rows_of(found[name])[0]["n"] or 0 for name in ("no_digest", "reappearing"))
+    return verdict(
+        fact_payment_anonymized.TABLE.full_name,
+        NO_RAW_USER_IDS,
+        f"{reappearing:,} raw user ids reappear; {no_digest:,} rows have a key that is no digest",
+        passed=not (no_digest or reappearing),
+        value=no_digest + reappearing,
+        threshold="0",
+    )

@@ -22,6 +22,7 @@ class Verdict:
 
     ``value`` is exact text (money in KRW, rates as ratios, times in seconds; the unit is in ``says``); ``is_error``
     tells a finding that someone has to act on from a warning. ``details`` are further facts, never identifying ones.
+    Of a check that could not be measured, ``is_measured`` is false and ``says`` has the reason.
     """
 
     table: str
@@ -33,6 +34,7 @@ class Verdict:
     rule_id: str | None = None
     is_error: bool = True
     details: Mapping[str, str] = field(default_factory=dict)
+    is_measured: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

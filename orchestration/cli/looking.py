@@ -163,17 +163,18 @@ def quarantine(arguments: argparse.Namespace) -> int:
 
 def _silver_table(name: str | None) -> str | None:
     """The Silver table that rows were meant for, also by the name of its source."""
-    from ledger.quality.clean import SOURCES
+    from ledger.pipelines.silver_candidates import SOURCES
     from ledger.tables import by_name
 
     if name is None:
         return None
     table = by_name(name)
     for silver, sources in SOURCES.items():
-        if silver == table.full_name or table in sources:
-            return silver
+        if silver == table or table in sources:
+            return silver.full_name
     raise ParameterError(
-        f"--table: {table.full_name} has no quarantine", action=f"one of {', '.join(SOURCES)}"
+        f"--table: {table.full_name} has no quarantine",
+        action=f"one of {', '.join(silver.full_name for silver in SOURCES)}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
@@ -81,10 +82,11 @@ def test_the_rate_that_stops_silver_is_on_the_dashboard(after_day_1: Home) -> No
 
 
 def test_a_key_that_exists_twice_turns_the_check_red_and_fails_no_run(after_day_1: Home) -> None:
-    """INV-06, INV-51: planted behind Silver's back."""
+    """INV-06, INV-51: planted behind Silver's back, a product that the day does not touch."""
     table = after_day_1.delta("silver.products")
-    rows = table.to_pyarrow_table()
-    write_deltalake(table, rows.slice(0, 1), mode="append")
+    row = table.to_pyarrow_table().slice(0, 1)
+    foreign = row.set_column(0, row.schema.field(0), pa.array([99_999_999]))
+    write_deltalake(table, pa.concat_tables([foreign, foreign]), mode="append")
     done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_1)
     shown = verdicts()["silver/products:unique_keys"]
     assert done.code == 0, done.err

@@ -37,7 +37,7 @@ def seed(tmp_path: Path) -> Path:
 
 
 def sync(lake: Lakehouse, seed: Path, entries: list[Entry], now: datetime = NOW) -> WriteResult:
-    return sync_rules(lake, write_seed(seed, entries), now=now)
+    return sync_rules(lake, write_seed(seed, entries), now=now).write
 
 
 def replaced(old: Entry, *new: Entry) -> list[Entry]:
@@ -46,6 +46,7 @@ def replaced(old: Entry, *new: Entry) -> list[Entry]:
 
 
 DRIFT = entry("drift_abs")
+DRIFT_START = DRIFT["effective_start_ts"][:10]
 DRIFT_V2 = entry("drift_abs", rule_id="ledger-drift-abs-v2", threshold=5, effective_start_ts=V2)
 
 
@@ -101,7 +102,7 @@ def test_a_number_that_no_double_holds_is_recognised_again(lake: Lakehouse, seed
     for _ in range(2):
         write_seed(seed, replaced(DRIFT, {**DRIFT, "threshold": "@"}))
         seed.write_text(seed.read_text().replace('"@"', text))
-        result = sync_rules(lake, seed, now=NOW)
+        result = sync_rules(lake, seed, now=NOW).write
     assert result == WriteResult()
 
 
@@ -170,7 +171,23 @@ def refusals() -> dict[str, tuple[list[Entry], str]]:
         ),
         "starts before its predecessor": (
             replaced(DRIFT, {**DRIFT_V2, "effective_start_ts": "2025-01-01T00:00:00Z"}),
-            f"ledger-drift-abs-v2.*before {v1}",
+            f"ledger-drift-abs-v2.*start at 2025-01-01.*not after {v1}.*started at {DRIFT_START}",
+        ),
+        "starts with its predecessor, which was then never in force": (
+            replaced(DRIFT, {**DRIFT_V2, "effective_start_ts": DRIFT["effective_start_ts"]}),
+            f"ledger-drift-abs-v2.*start at {DRIFT_START}.*not after {v1}.*started at {DRIFT_START}",
+        ),
+        "starts before a predecessor that the seed closes": (
+            replaced(DRIFT, closed, {**DRIFT_V2, "effective_start_ts": "2025-01-01T00:00:00Z"}),
+            f"ledger-drift-abs-v2.*start at 2025-01-01.*not after {v1}.*started at {DRIFT_START}",
+        ),
+        "starts while its predecessor is in force": (
+            replaced(DRIFT, {**closed, "effective_end_ts": "2026-02-20T00:00:00Z"}, DRIFT_V2),
+            f"ledger-drift-abs-v2.*start at 2026-02-15.*{v1} is in force until 2026-02-20",
+        ),
+        "closed at its own start": (
+            replaced(DRIFT, {**closed, "effective_end_ts": DRIFT["effective_start_ts"]}, DRIFT_V2),
+            f"{v1}.*end at {DRIFT_START}.*started at {DRIFT_START}",
         ),
         "malformed": (
             replaced(DRIFT, {**DRIFT_V2, "threshold": "much"}),
@@ -191,6 +208,33 @@ def test_a_refused_seed_is_refused_whole_with_the_entry_named(lake: Lakehouse, s
         sync(lake, seed, [extra, *entries])
     assert lake.version(RULES) == version
     assert "valid-news" not in {rule.rule_id for rule in load_table(lake)}
+
+
+def test_a_rule_that_comes_back_starts_after_the_one_that_was_closed(lake: Lakehouse, seed: Path) -> None:
+    """INV-20: also when the closed version has left the seed."""
+    first = entry("dup_rate_tx_id", rule_id="dup-user", metric="dup_rate_user_id")
+    sync(lake, seed, [*shipped(), first])
+    sync(lake, seed, [*shipped(), {**first, "is_current": False, "effective_end_ts": V2}])
+    for start in ("2025-01-01T00:00:00Z", "2026-02-14T23:59:59Z"):
+        with pytest.raises(RulesError, match="dup-user-2.*would start at"):
+            sync(lake, seed, [*shipped(), {**first, "rule_id": "dup-user-2", "effective_start_ts": start}])
+    again = {**first, "rule_id": "dup-user-2", "effective_start_ts": V2}
+    assert sync(lake, seed, [*shipped(), again]) == WriteResult(inserted=1)
+
+
+def test_a_sync_says_what_it_opened_closed_and_left(lake: Lakehouse, seed: Path) -> None:
+    """INV-20"""
+    ids = tuple(sorted(e["rule_id"] for e in shipped()))
+    first = sync_rules(lake, write_seed(seed, shipped()), now=NOW)
+    assert (first.opened, first.closed, first.unchanged) == (ids, (), ())
+    changed = sync_rules(lake, write_seed(seed, replaced(DRIFT, DRIFT_V2)), now=NOW)
+    assert (changed.opened, changed.closed) == (("ledger-drift-abs-v2",), (DRIFT["rule_id"],))
+    assert changed.unchanged == tuple(i for i in ids if i != DRIFT["rule_id"])
+    assert str(changed).startswith(
+        f"rules opened 1: ledger-drift-abs-v2; closed 1: {DRIFT['rule_id']}; unchanged {len(ids) - 1}: "
+    )
+    nothing = sync_rules(lake, write_seed(seed, replaced(DRIFT, DRIFT_V2)), now=NOW)
+    assert nothing.counts() | {"unchanged": ""} == {"opened": "0", "closed": "0", "unchanged": ""}
 
 
 def test_a_closed_rule_cannot_be_opened_again(lake: Lakehouse, seed: Path) -> None:

@@ -1,0 +1,95 @@
+"""What an engine's error means to an operator: which table, which file, what is safe, what mends it.
+
+One place for all engines. A write knows its table (:func:`named`); a read fails where its rows are fetched, so there the
+path in the message tells (:func:`first_line`).
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from ledger.errors import LedgerError, StorageError
+
+_STORED = re.compile(r"/(bronze|silver|gold)/(\w+)/([^\s\"'`]+?\.(?:parquet|json|crc))")
+_FULL = ("No space left on device", "database or disk is full", "Disk quota exceeded")
+_READ_ONLY = ("Read-only file system", "Permission denied", "attempt to write a readonly database")
+_GONE = (
+    "No such file or directory",
+    "not found",
+    "does not exist",
+    "FILE_NOT_EXIST",
+    "FileNotFoundException",
+)
+_DAMAGED = (
+    "Requested range was invalid",
+    "Parquet error",
+    "is not a Parquet file",
+    "Invalid JSON in log record",
+)
+_WHOLE = "nothing of this write was committed, the tables are whole"
+
+
+def named(
+    error: BaseException, table: str | None = None, *, place: str = "the warehouse"
+) -> StorageError | None:
+    """The fault by its name when a disk, a file or a permission is at fault, else None.
+
+    ``table``: the table that was being written; without it the path in the error's text tells. ``place``: what the
+    full or read-only disk holds.
+    """
+    if isinstance(error, LedgerError):
+        return None
+    text, number = str(error), getattr(error, "errno", None)
+    stored = _STORED.search(text)
+    file = stored[3] if stored else getattr(error, "filename", None)
+    table = f"{stored[1]}.{stored[2]}" if stored else table
+    if "sqlite" in text:
+        place = "DAGSTER_HOME"
+    if number in (errno.ENOSPC, errno.EDQUOT) or _any(_FULL, text):
+        return StorageError(
+            f"no space is left on the disk of {place}",
+            table=table,
+            file=file,
+            action=f"free some space there and run the same command again; {_WHOLE}",
+        )
+    if number == errno.EROFS or _any(_READ_ONLY, text):
+        return StorageError(
+            f"{place} cannot be written: {_any(_READ_ONLY, text) or 'Read-only file system'}",
+            table=table,
+            file=file,
+            action=f"make it writable for this user and run the same command again; {_WHOLE}",
+        )
+    return _of_a_file(stored, text)
+
+
+def _of_a_file(stored: re.Match[str] | None, text: str) -> StorageError | None:
+    if stored is None:
+        return None
+    if _any(_GONE, text):
+        what = "a file of the table is gone"
+    elif _any(_DAMAGED, text):
+        what = "a file of the table is damaged"
+    else:
+        return None
+    return StorageError(
+        what,
+        table=f"{stored[1]}.{stored[2]}",
+        file=stored[3],
+        action="restore the file from a backup and run the same command again; "
+        "nothing was written to the table, its other files are whole",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """An error as one line: a LedgerError whole, a fault of storage by its name, anything else by type and first line."""
+    known = error if isinstance(error, LedgerError) else named(error)
+    if known is not None:
+        return str(known)
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def _any(signs: tuple[str, ...], text: str) -> str:
+    """The first of the signs that the text has, else nothing."""
+    return next((sign for sign in signs if sign in text), "")
