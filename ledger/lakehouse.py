@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.errors import CommitConflictError, ContractError
-from ledger.merge import Change, Scope, merge_statement, quoted
+from ledger.merge import FATE, Change, Scope, merge_statement, quoted
 from ledger.merge_plan import MergePlan, all_new, compare, most_per_key, repeated, same_keys
 from ledger.row_checks import check_rows, refuse_repeated
 from ledger.value_writes import ValueWrites, WriteResult
@@ -138,11 +138,15 @@ class Lakehouse(ValueWrites):
         ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``:
         columns that are set, alone, where only they differ; ``update_when``: a further condition on the stored
         row ``t`` and the source row ``s``; ``delete_when``: the stored rows that go when the source does not
-        have them. Raises :class:`KeyViolationError`, also for a key that several stored rows share.
+        have them. A source with the column FATE says row by row what it does (:class:`ledger.merge.Change`).
+        Raises :class:`KeyViolationError`, also for a key that several stored rows share.
         """
-        check_rows(table, source, keyed=True)
+        has_fates = FATE in source.columns
+        check_rows(table, source.drop(FATE) if has_fates else source, keyed=True)
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
-        change = Change(update_when, columns, tuple(touch), delete_when)
+        change = Change(update_when, columns, tuple(touch), delete_when, has_fates)
+        if has_fates:  # made from stored rows
+            return compare(table, source, self.read(table, scope), scope, change, self.stage)
         if self.known_count(table, scope) == 0:
             return all_new(table, source, scope, change)
         stored = self.read(table, scope)
@@ -166,10 +170,10 @@ class Lakehouse(ValueWrites):
         statement = merge_statement(
             table,
             self.ref(table),
-            self._view(plan.source if plan.deleted else plan.changed),
+            self._view(plan.source if plan.deletes_by_absence else plan.changed),
             scope=plan.scope,
             change=plan.change,
-            deletes=bool(plan.deleted),
+            deletes=plan.deletes_by_absence,
             only_inserts=plan.only_inserts,
         )
         before = self.version(table)
