@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.tags import PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG, PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
 
 from assets.execution import INTERRUPTED
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
@@ -25,7 +25,7 @@ from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, POOLS
-from orchestration.processes import PROCESS_TAG, busy_with, this_process
+from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
 from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource
@@ -195,8 +195,9 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     """Make one run in this process and wait for it."""
     _quieten_dagster()
-    pipeline = _JOB_PIPELINES.get(launch.job)
-    busy = busy_with(instance, pipeline) if pipeline else None
+    end_dead_runs(instance)
+    work = _JOB_PIPELINES.get(launch.job, launch.job)
+    busy = busy_with(instance, work) if work in POOLS else None
     if busy:
         reason = f"{busy} -> wait for it or cancel it, then run the same command again"
         return Launched(launch, "", success=False, reason=reason)
@@ -244,8 +245,11 @@ def _run_launched(
 
 
 def _tags() -> dict[str, str]:
-    """Whose run it is, and of which code location: without the second the UI's job pages would not list it."""
-    return {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY}
+    """Whose run it is, and of which code location: without the second the UI's job pages would not list it.
+
+    Dagster cannot start such a run again, though it would say so: its failure would be waited for, never recorded.
+    """
+    return {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY, MAX_RETRIES_TAG: "0"}
 
 
 def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str | None, str]:
