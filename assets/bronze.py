@@ -9,8 +9,9 @@ import dagster as dg
 from pyspark.sql import functions as F
 
 from assets.catalog import asset_key, asset_spec, column_schema
-from assets.execution import count_and_sample, failing_at_once
+from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
+from assets.materialization import count_and_sample
 from configs.settings import Settings
 from ledger.bronze.ingest import ingest_day
 from ledger.contract import Table
@@ -19,8 +20,8 @@ from ledger.merge import Scope
 from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE
 from ledger.window import Window
-from orchestration.partitions import kst_days
-from resources.ledger import LedgerResource
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
+from resources.ledger import LedgerResource, landing_root
 
 KEYS = {table.name: asset_key(table) for table in BRONZE}
 
@@ -43,16 +44,15 @@ def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         can_subset=True,
         retry_policy=RETRY_POLICY,
         pool="bronze_ingest",
+        backfill_policy=ONE_DAY_A_RUN,
     )
     def ingest(
         context: dg.AssetExecutionContext, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with failing_at_once():
+            refuse_unsound(context, ledger)
             settings = ledger.settings()
-            day, landing = (
-                date.fromisoformat(context.partition_key),
-                settings.resolved(settings.lakehouse.landing),
-            )
+            day, landing = date.fromisoformat(context.partition_key), landing_root(settings)
             selected = [table for table in BRONZE if KEYS[table.name] in context.selected_asset_keys]
             with ledger.lakehouse(settings) as lakehouse:
                 loads = [partial(_load, lakehouse, table, landing, day, ledger.now()) for table in selected]
@@ -96,6 +96,7 @@ def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefi
     )
     def observe(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.ObserveResult]:
         with failing_at_once():
+            refuse_unsound(context, ledger)
             settings = ledger.settings()
             with ledger.lakehouse(settings) as lakehouse:
                 rows = lakehouse.read(table, Scope.of([date.fromisoformat(context.partition_key)]))

@@ -27,6 +27,7 @@ from orchestration.runs import (
     succeeded_days,
 )
 from resources.ledger import LedgerResource
+from resources.parameters import as_run_config
 
 GUARDRAIL_INTERVAL = timedelta(minutes=10)
 _HEALTH_INTERVAL = timedelta(hours=1)
@@ -73,7 +74,7 @@ def guardrail_request(
     return dg.RunRequest(
         run_key=f"tick:{tick.isoformat()}",
         partition_key=kst_day(tick - _INSTANT).isoformat(),
-        run_config={"ops": {"guardrail": {"config": {"run_mode": "incremental"}}}},
+        run_config=as_run_config({"run_mode": "incremental"}),
         tags={TICK_TAG: tick.isoformat()},
     )
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from assets.catalog import asset_key
 from assets.checks.quality import Check, quality_spec, result
+from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
@@ -18,6 +19,7 @@ from ledger.quality import inputs
 from ledger.quality.verdict import Verdict, worst
 from ledger.silver import dq_status
 from orchestration.partitions import kst_days
+from orchestration.run_config import refuse_range
 
 VERDICTS = "input_verdicts"  # the metadata of silver/dq_status that carries them
 _TABLES = (transaction_ledger_raw.TABLE, user_wallets_raw.TABLE, payment_orders_raw.TABLE)
@@ -52,6 +54,8 @@ def bronze_quality(settings: Settings) -> dg.AssetChecksDefinition:
         retry_policy=RETRY_POLICY,
     )
     def evaluate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with failing_at_once():
+            refuse_range(context.run.tags)
         verdicts = _newest_verdicts(context.op_execution_context)
         for table in _TABLES:
             for check in _CHECKS:
