@@ -8,15 +8,16 @@ import dagster as dg
 from assets.catalog import asset_spec
 from assets.checks.quality import own_specs
 from assets.checks.readiness import GATE_C, ask_where_no_gate_ran
-from assets.execution import each_window, running, table_results
+from assets.execution import each_window, running
 from assets.limits import RETRY_POLICY
+from assets.materialization import table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.gold import fact_payment_anonymized, pipeline_state
 from ledger.pipelines.analytics import run_analytics
-from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import NEEDS_SALT, LedgerResource
+from resources.parameters import RunParameters
 
 WRITES = {fact_payment_anonymized.TABLE: (), pipeline_state.TABLE: ("pipeline_c",)}
 _DEPS = tuple(SILVER_KEYS[n] for n in ("order_events", "order_items", "products"))
@@ -35,12 +36,13 @@ def analytics_assets(settings: Settings) -> dg.AssetsDefinition:
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_c",
+        backfill_policy=ONE_DAY_A_RUN,
         op_tags=NEEDS_SALT,
     )
     def analytics(
-        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+        context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with running(context, ledger, "pipeline_c", config) as (run, what):
+        with running(context, ledger, "pipeline_c", parameters) as (run, what):
             ask_where_no_gate_ran(context, GATE_C, run, what)
             outcomes = each_window(
                 context,

@@ -9,10 +9,11 @@ import dagster as dg
 from pyspark.sql import functions as F
 
 from assets.catalog import asset_key, asset_spec, column_schema
-from assets.checks.bronze import files_metadata, landing_result
+from assets.checks.arrivals import files_metadata, landing_result
 from assets.checks.quality import own_specs
-from assets.execution import count_and_sample, failing_at_once
+from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
+from assets.materialization import count_and_sample
 from configs.settings import Settings
 from ledger.bronze.ingest import load
 from ledger.bronze.landing_report import Ingested, raise_failures
@@ -22,8 +23,8 @@ from ledger.merge import Scope
 from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE, by_name
 from ledger.window import Window
-from orchestration.partitions import kst_days
-from resources.ledger import LedgerResource
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
+from resources.ledger import LedgerResource, landing_root
 
 KEYS = {table.name: asset_key(table) for table in BRONZE}
 
@@ -47,18 +48,20 @@ def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         can_subset=True,
         retry_policy=RETRY_POLICY,
         pool="bronze_ingest",
+        backfill_policy=ONE_DAY_A_RUN,
     )
     def ingest(
         context: dg.AssetExecutionContext, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with failing_at_once():
+            refuse_unsound(context, ledger)
             settings = ledger.settings()
             selected = [table for table in BRONZE if KEYS[table.name] in context.selected_asset_keys]
             with ledger.lakehouse(settings) as lakehouse:
                 done = load(
                     lakehouse,
                     selected,
-                    landing=settings.resolved(settings.lakehouse.landing),
+                    landing=landing_root(settings),
                     days=[date.fromisoformat(context.partition_key)],
                     clock=ledger.now,
                     run_id=context.run.root_run_id or context.run.run_id,
@@ -108,6 +111,7 @@ def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefi
     )
     def observe(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.ObserveResult]:
         with failing_at_once():
+            refuse_unsound(context, ledger)
             settings = ledger.settings()
             with ledger.lakehouse(settings) as lakehouse:
                 rows = lakehouse.read(table, Scope.of([date.fromisoformat(context.partition_key)]))

@@ -9,8 +9,9 @@ from assets.catalog import asset_key, asset_spec
 from assets.checks.quality import own_specs
 from assets.checks.readiness import GATE_B, ask_where_no_gate_ran
 from assets.checks.verdicts import report_verdicts
-from assets.execution import each_window, running, table_results
+from assets.execution import each_window, running
 from assets.limits import RETRY_POLICY
+from assets.materialization import table_results
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.contract import Table
@@ -25,9 +26,9 @@ from ledger.pipelines.controls import (
 )
 from ledger.silver import dq_status
 from ledger.window import Window
-from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import LedgerResource
+from resources.parameters import RunParameters
 
 Writes = Mapping[Table, tuple[str, ...]]
 RECON: Writes = {**dict.fromkeys(RECON_TABLES, ()), exception_ledger.TABLE: ("recon",)}
@@ -65,11 +66,12 @@ def _task(
         check_specs=own_specs(writes, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_b",
+        backfill_policy=ONE_DAY_A_RUN,
     )
     def task(
-        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+        context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with running(context, ledger, "pipeline_b", config) as (run, what):
+        with running(context, ledger, "pipeline_b", parameters) as (run, what):
             ask_where_no_gate_ran(context, GATE_B, run, what)
             outcomes = each_window(context, what.windows, lambda window: compute(run, window))
             yield from table_results(run, what, outcomes, writes)

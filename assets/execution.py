@@ -1,38 +1,27 @@
-"""From a Dagster context to a pipeline run and back: parameters, errors, retries, metadata. No business logic."""
+"""From a Dagster context to a pipeline run and back: parameters, errors, retries. No business logic."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from functools import partial
-from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from grpc import RpcError
 
-from assets.catalog import asset_key, column_schema
-from assets.checks.bronze import loads
-from assets.checks.quality import results_of
+from assets.checks.arrivals import loads
 from assets.limits import attempt_deadline
-from assets.lineage import lineage_metadata
-from assets.plots import plots
 from configs.settings import Settings
-from ledger.contract import Table
 from ledger.errors import LedgerError, TransientError
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
+from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Outcome, Run, first_line
-from ledger.side_by_side import side_by_side
 from ledger.window import Window
-from orchestration.run_config import Pipeline, ResolvedRun, RunParameters, resolve, tick_of
-from resources.ledger import RUN_STARTED_TAG, LedgerResource
+from orchestration.run_config import TASKS, Pipeline, ResolvedRun, refuse_range, resolve, tick_of
+from resources.ledger import RUN_STARTED_TAG, LedgerResource, landing_root
+from resources.parameters import RunParameters, given_to, tag_with_run_id
 
 INTERRUPTED = "interrupted: the run was cancelled, or its process was told to end"
 Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
-_SAMPLE_ROWS = 5
-_FEW_ROWS = 100
-_SAMPLE_COLUMNS = 10
 
 
 @contextmanager
@@ -57,20 +46,28 @@ def failing_at_once() -> Iterator[None]:
         ) from error
 
 
-def resolved(
-    context: Context,
-    ledger: LedgerResource,
-    settings: Settings,
-    pipeline: Pipeline,
-    config: RunParameters,
+def refuse_unsound(context: Context, ledger: LedgerResource) -> None:
+    """Refuse a run that cannot be done as it was asked for; before Spark starts, by whichever operation is first.
+
+    All operations of a run have the same parameters, and each asks on behalf of every pipeline that the run
+    executes: so none writes in a run that another one would refuse. Raises :class:`ParameterError`.
+    """
+    refuse_range(context.run.tags)
+    parameters = RunParameters(**given_to(context.run.run_config))
+    for pipeline, tasks in TASKS.items():
+        if any(context.job_def.graph.has_node_named(task) for task in tasks):
+            _resolved(context, ledger, pipeline, parameters)
+
+
+def _resolved(
+    context: Context, ledger: LedgerResource, pipeline: Pipeline, parameters: RunParameters
 ) -> ResolvedRun:
-    """The run's parameters, checked before Spark starts."""
     return resolve(
         pipeline,
-        config,
+        parameters,
         now=tick_of(context.run.tags) or ledger.now(),
         default_run_id=context.run.root_run_id or context.run.run_id,
-        is_prod=settings.is_prod,
+        is_prod=ledger.settings().is_prod,
         partition=date.fromisoformat(context.partition_key) if context.has_partition_key else None,
     )
 
@@ -95,13 +92,17 @@ def pipeline_run(
 
 @contextmanager
 def running(
-    context: Context, ledger: LedgerResource, pipeline: Pipeline, config: RunParameters
+    context: Context, ledger: LedgerResource, pipeline: Pipeline, parameters: RunParameters
 ) -> Iterator[tuple[Run, ResolvedRun]]:
     """Everything around a pipeline's compute: parameters, lakehouse, errors."""
     with failing_at_once():
         _refuse_if_cancelled(context)
         settings = ledger.settings()
-        what = resolved(context, ledger, settings, pipeline, config)
+        refuse_unsound(context, ledger)
+        what = _resolved(context, ledger, pipeline, parameters)
+        tag_with_run_id(context.instance, context.run, what.run_id)
+        if pipeline in ("pipeline_a", "pipeline_silver") and settings.bronze.ingest == "landing":
+            landing_root(settings)
         if what.skip_readiness:
             context.log.warning(f"readiness check skipped: {what.skip_reason}")
         with ledger.lakehouse(settings) as lakehouse:
@@ -124,88 +125,6 @@ def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:
     if stats is None or stats.start_time is None or context.retry_number:
         return ledger.now()
     return datetime.fromtimestamp(stats.start_time, tz=ledger.now().tzinfo)
-
-
-def table_results(
-    run: Run,
-    what: ResolvedRun,
-    outcomes: list[Outcome],
-    tables: Mapping[Table, tuple[str, ...]],
-    also: Mapping[Table, Mapping[str, Any]] | None = None,
-) -> Iterator[dg.MaterializeResult[Any]]:
-    """One materialization per table (with its writer, where a table has several)."""
-    described = side_by_side([partial(table_metadata, run, what, outcomes, table) for table in tables])
-    for (table, writer), metadata in zip(tables.items(), described, strict=True):
-        yield dg.MaterializeResult(
-            asset_key=asset_key(table, *writer),
-            metadata={
-                **plots(table, outcomes),  # first: what is looked at
-                **metadata,
-                "dagster/column_schema": column_schema(table, *writer),
-                **lineage_metadata(table, *writer),
-                **(also or {}).get(table, {}),
-            },
-            check_results=list(results_of(table, writer, [v for o in outcomes for v in o.verdicts])),
-        )
-
-
-def table_metadata(run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table) -> dict[str, Any]:
-    """What an operator wants to know of one table's materialization; a sample never shows who a user is."""
-    days = [o.window.date_kst for o in outcomes]
-    written = [o.writes.get(table.full_name, WriteResult()) for o in outcomes]
-    scope = Scope.of(days) if table.partition_by and days else None
-    facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
-    count, sample = count_and_sample(run.lakehouse, table, scope)
-    return {
-        # Of the days in hand: the row count of a partition, of the table where it has none.
-        "dagster/partition_row_count" if scope else "dagster/row_count": count,
-        "run_id": run.run_id,
-        "window": ", ".join(str(o.window) for o in outcomes),
-        "rows_read": sum(o.rows_read for o in outcomes),
-        "rows_inserted": sum(w.inserted for w in written),
-        "rows_updated": sum(w.updated for w in written),
-        "rows_deleted": sum(w.deleted for w in written),
-        "rows_written": sum(w.written for w in written),
-        "rows_quarantined": sum(o.rows_quarantined for o in outcomes),
-        "delta_version": run.lakehouse.version(table),
-        "rule_ids": ", ".join(run.rules.rule_ids) if _uses_rules(run) else "none",
-        "rule_load_mode": run.rules.load_description if _uses_rules(run) else "none",
-        "readiness_skipped": what.skip_reason or "no",
-        "sample": sample,
-        **facts,
-    }
-
-
-def _uses_rules(run: Run) -> bool:
-    return "rules" in run.__dict__  # a cached property: only what was really loaded is named
-
-
-def _plain(value: object) -> Any:
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def count_and_sample(
-    lakehouse: Lakehouse, table: Table, scope: Scope | None = None
-) -> tuple[int, dg.MarkdownMetadataValue]:
-    """How many rows, and a few of them as markdown without the columns that identify a user.
-
-    Where only a query can tell the number, rows that fit into one small answer are counted there.
-    """
-    names = [c.name for c in table.columns if c.name not in table.identifying and not c.name.startswith("_")]
-    shown = names[:_SAMPLE_COLUMNS]
-    count = lakehouse.known_count(table, scope)
-    rows = lakehouse.read(table, scope)
-    few = [] if count == 0 else rows.select(*shown).limit(_SAMPLE_ROWS if count else _FEW_ROWS).collect()
-    if count is None:
-        count = len(few) if len(few) < _FEW_ROWS else rows.count()
-    lines = ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
-    for row in few[:_SAMPLE_ROWS]:
-        lines.append("| " + " | ".join(_cell(row[name]) for name in shown) + " |")
-    return count, dg.MetadataValue.md("\n".join(lines))
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def each_window(

@@ -11,8 +11,9 @@ from ledger.errors import ParameterError
 from ledger.pipelines.finalize import finalize_failure
 from ledger.state import read_state
 from ledger.window import Window
-from orchestration.run_config import Pipeline, RunParameters, default_guardrail_window, resolve
+from orchestration.run_config import Pipeline, default_guardrail_window, resolve
 from resources.ledger import LedgerResource
+from resources.parameters import RunParameters
 
 OP = "record_failure"
 

@@ -8,10 +8,12 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_spec
-from assets.checks.bronze import VERDICTS, loads
+from assets.checks.arrivals import loads
+from assets.checks.bronze import VERDICTS
 from assets.checks.quality import own_specs
-from assets.execution import each_window, log_ingested, running, table_results
+from assets.execution import each_window, log_ingested, running
 from assets.limits import RETRY_POLICY
+from assets.materialization import table_results
 from configs.settings import Settings
 from ledger.errors import IngestError
 from ledger.gold import exception_ledger, pipeline_state
@@ -20,9 +22,10 @@ from ledger.pipelines.guardrail import INPUTS, run_guardrail
 from ledger.silver import dq_status
 from ledger.state import read_state
 from ledger.window import Window
-from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters, default_guardrail_window, tick_of
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
+from orchestration.run_config import default_guardrail_window, tick_of
 from resources.ledger import LedgerResource
+from resources.parameters import RunParameters
 
 WRITES = {
     dq_status.TABLE: (),
@@ -45,11 +48,12 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_a",
+        backfill_policy=ONE_DAY_A_RUN,
     )
     def guardrail(
-        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+        context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        with running(context, ledger, "pipeline_a", config) as (run, what):
+        with running(context, ledger, "pipeline_a", parameters) as (run, what):
             windows = what.windows or _since_watermark(run, tick_of(context.run.tags))
             if not windows:
                 context.log.info("the watermark is at the tick already: nothing to evaluate")

@@ -7,8 +7,9 @@ import dagster as dg
 from pydantic import Field
 
 from assets.catalog import asset_spec
-from assets.execution import count_and_sample, failing_at_once
+from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
+from assets.materialization import count_and_sample
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
 from resources.ledger import LedgerResource
@@ -31,6 +32,7 @@ def dim_rule_scd2_asset(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Close changed rules and open their new versions, in one commit."""
     with failing_at_once():
+        refuse_unsound(context, ledger)  # a run of the asset graph may have pipelines, too
         settings = ledger.settings()
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:

@@ -7,18 +7,19 @@ import dagster as dg
 
 from assets.bronze import KEYS
 from assets.catalog import asset_key, asset_spec
-from assets.checks.bronze import loads
+from assets.checks.arrivals import loads
 from assets.checks.quality import measured_results, own_specs
-from assets.execution import each_window, log_ingested, running, table_results
+from assets.execution import each_window, log_ingested, running
 from assets.limits import RETRY_POLICY
+from assets.materialization import table_results
 from configs.settings import Settings
 from ledger.errors import IngestError, QualityGateError
 from ledger.gold import pipeline_state
 from ledger.pipelines.silver import run_silver
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
-from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters
+from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import LedgerResource
+from resources.parameters import RunParameters
 
 _INPUTS = {
     wallet_snapshot.TABLE: ("user_wallets_raw",),
@@ -48,13 +49,14 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
         pool="pipeline_silver",
+        backfill_policy=ONE_DAY_A_RUN,
     )
     def materialize_silver(
-        context: dg.AssetExecutionContext, config: RunParameters, ledger: LedgerResource
+        context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[
         dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetCheckEvaluation
     ]:
-        with running(context, ledger, "pipeline_silver", config) as (run, what):
+        with running(context, ledger, "pipeline_silver", parameters) as (run, what):
             try:
                 outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
             except IngestError as error:  # which files are loaded, and which are not

@@ -24,7 +24,7 @@ from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
 from ledger.tables import BRONZE
-from orchestration.run_config import Pipeline
+from orchestration.run_config import TASKS, Pipeline
 from resources.environments import run_executor
 
 HEALTH_JOB = "ledger_health"
@@ -47,19 +47,14 @@ _DESCRIPTIONS = {
     "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
     HEALTH_JOB: "Is every day done, does the money add up, does a day have to run again, are the rules sound? Runbook section 4.",
 }
-# The operations of each job: all of a job's operations take the same parameters. A job and an operation
-# cannot share a name.
+# The operations of each job: a pipeline's share the run's parameters (resources/parameters.py), the others have a
+# config of their own. A job and an operation cannot share a name.
 JOB_OPS = {
     "bronze_ingest": (),  # takes no parameters, only its partition
-    "pipeline_a_guardrail": ("guardrail",),
-    "pipeline_silver_materialization": ("materialize_silver",),
-    "pipeline_b_controls": (
-        "pipeline_b_gate",
-        "pipeline_b_recon",
-        "pipeline_b_supply_ops",
-        "pipeline_b_finalize_success",
-    ),
-    "pipeline_c_analytics": ("pipeline_c_gate", "analytics"),
+    "pipeline_a_guardrail": TASKS["pipeline_a"],
+    "pipeline_silver_materialization": TASKS["pipeline_silver"],
+    "pipeline_b_controls": ("pipeline_b_gate", *TASKS["pipeline_b"]),
+    "pipeline_c_analytics": ("pipeline_c_gate", *TASKS["pipeline_c"]),
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
     RETENTION_JOB: (RETENTION_OP,),

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.tags import PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG, PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
 
 from assets.execution import INTERRUPTED
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
@@ -25,10 +25,11 @@ from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, POOLS
-from orchestration.processes import PROCESS_TAG, busy_with, this_process
-from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
+from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
 from resources.environments import ledger_of
-from resources.ledger import LedgerResource
+from resources.ledger import LedgerResource, landing_root
+from resources.parameters import RUN_ID_TAG, RunParameters, as_run_config
 
 _DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
 _REPOSITORY = "__repository__@ledger_controls"  # the location of workspace.yaml
@@ -46,6 +47,9 @@ _PARAMETERS = {
     "sync_dim_rule_scd2": ("seed_path",),
     RETENTION_JOB: ("retention_days", "dry_run"),
 }
+
+
+_READ_LANDING = ("bronze_ingest", PIPELINE_JOBS["pipeline_a"], PIPELINE_JOBS["pipeline_silver"])
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
         raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOB_OPS)}")
     settings = load_settings()
     given = {name: value for name, value in parameters.items() if value.strip()}
+    if job in _READ_LANDING and settings.bronze.ingest == "landing":
+        landing_root(settings)
     if job in _JOB_PIPELINES:
         return _plan_pipeline(job, _JOB_PIPELINES[job], given, partition, settings)
     _refuse_unknown(job, given, _PARAMETERS.get(job, ()))
@@ -201,15 +207,15 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     """Make one run in this process and wait for it."""
     _quieten_dagster()
-    pipeline = _JOB_PIPELINES.get(launch.job)
-    busy = busy_with(instance, pipeline) if pipeline else None
+    end_dead_runs(instance)
+    work = _JOB_PIPELINES.get(launch.job, launch.job)
+    busy = busy_with(instance, work) if work in POOLS else None
     if busy:
         reason = f"{busy} -> wait for it or cancel it, then run the same command again"
         return Launched(launch, "", success=False, reason=reason)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    ops = JOB_OPS[launch.job]
-    if ops and launch.parameters:
-        config["ops"] = {op: {"config": dict(launch.parameters)} for op in ops}
+    if launch.parameters:
+        config |= _run_config(launch)
     run = _run_here if load_settings().has_local_tables else _run_launched
     result = run(launch, config, instance)
     if result.success:
@@ -218,6 +224,12 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     if reason == INTERRUPTED:
         raise KeyboardInterrupt  # of the operator: nothing else of the command is to start
     return Launched(launch, result.run_id, success=False, step=step, reason=reason)
+
+
+def _run_config(launch: Launch) -> dict[str, Any]:
+    if launch.job in _JOB_PIPELINES:
+        return as_run_config(launch.parameters)
+    return {"ops": {op: {"config": dict(launch.parameters)} for op in JOB_OPS[launch.job]}}
 
 
 def _run_here(
@@ -229,7 +241,7 @@ def _run_here(
         run_config=config,
         instance=instance,
         partition_key=launch.day.isoformat() if launch.day else None,
-        tags=_tags(),
+        tags=_tags(launch),
         raise_on_error=False,
     )
 
@@ -244,14 +256,19 @@ def _run_launched(
         repository.get_reconstructable_job(launch.job),
         instance=instance,
         run_config=config,
-        tags=_tags() | day,
+        tags=_tags(launch) | day,
         raise_on_error=False,
     )
 
 
-def _tags() -> dict[str, str]:
-    """Whose run it is, and of which code location: without the second the UI's job pages would not list it."""
-    return {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY}
+def _tags(launch: Launch) -> dict[str, str]:
+    """Whose run it is, and of which code location: without the second the UI's job pages would not list it.
+
+    Dagster cannot start such a run again, though it would say so: its failure would be waited for, never recorded.
+    """
+    tags = {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY, MAX_RETRIES_TAG: "0"}
+    run_id = launch.parameters.get("run_id", "").strip()
+    return tags | ({RUN_ID_TAG: run_id} if run_id else {})
 
 
 def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str | None, str]:

@@ -7,6 +7,8 @@ from datetime import date
 import dagster as dg
 
 TIMEZONE = "Asia/Seoul"
+# One day is one run: the UI then offers no "single run" of several days, which would be refused.
+ONE_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 DAY_FORMAT = "%Y-%m-%d"
 
 

@@ -10,11 +10,12 @@ import socket
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from orchestration.run_config import Pipeline
 from orchestration.runs import describe, unfinished_run
 
 PROCESS_TAG = "ledger/process"
+_END = {dg.DagsterRunStatus.CANCELING: dg.DagsterInstance.report_run_canceled}  # as it was asked to
 
 
 def this_process() -> str:
@@ -28,14 +29,28 @@ def is_dead(mark: str) -> bool:
     return host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started
 
 
-def busy_with(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:
-    """The unfinished run of the pipeline, in words; runs whose process died are ended first."""
-    while (record := unfinished_run(instance, pipeline)) is not None:
-        run = record.dagster_run
-        if not is_dead(run.tags.get(PROCESS_TAG, "")):
-            return f"{describe(record)} is still at work"
-        instance.report_run_failed(run, "the process that executed the run is gone")
-    return None
+def end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End every run, of whatever job, whose process is known to be gone.
+
+    Only this project's own runs carry the mark, and a copy of one (run again from the UI) is another process's:
+    a run that was launched by Dagster has an origin, one of ``ledgerctl`` has none.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+        if run.remote_job_origin is None and is_dead(run.tags.get(PROCESS_TAG, "")):
+            end = _END.get(run.status, dg.DagsterInstance.report_run_failed)
+            end(instance, run, "the process that executed the run is gone")
+
+
+def run_at_work(instance: dg.DagsterInstance, work: str) -> dg.RunRecord | None:
+    """The oldest unfinished run at this work, a pipeline or a job, after runs whose process died were ended."""
+    end_dead_runs(instance)
+    return unfinished_run(instance, work)
+
+
+def busy_with(instance: dg.DagsterInstance, work: str) -> str | None:
+    """:func:`run_at_work` in words."""
+    record = run_at_work(instance, work)
+    return f"{describe(record)} is still at work" if record else None
 
 
 def _started(pid: int) -> str:

@@ -1,4 +1,4 @@
-"""The run parameters: one model for the Dagster launchpad and the command line (spec section 3)."""
+"""What run parameters ask for, from the launchpad as from the command line (spec section 3)."""
 
 from __future__ import annotations
 
@@ -8,37 +8,29 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-import dagster as dg
-from pydantic import Field
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from ledger.errors import ParameterError
 from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
+from resources.parameters import RunParameters
 
 Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
 TICK_TAG = "ledger/tick"  # on a scheduled run of A: the instant at which its window ends
 WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
+_RANGE_TAGS = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
+# What computes and writes, in the order of a run; the gates of B and C come before.
+TASKS: Mapping[Pipeline, tuple[str, ...]] = {
+    "pipeline_a": ("guardrail",),
+    "pipeline_silver": ("materialize_silver",),
+    "pipeline_b": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
+    "pipeline_c": ("analytics",),
+}
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEFAULT_A_WINDOW = timedelta(minutes=10)
 _LONGEST = timedelta(days=3700)  # ten years: longer is a slip of the pen
 _INSTANT = timedelta(microseconds=1)
-
-
-class RunParameters(dg.Config):
-    """Parameters of A, Silver, B and C, as text; blank means not given."""
-
-    run_mode: str = Field("", description="incremental or backfill")
-    start_ts: str = Field("", description="UTC window start, ISO-8601")
-    end_ts: str = Field("", description="UTC window end, exclusive, ISO-8601")
-    date_kst_start: str = Field("", description="first KST day, YYYY-MM-DD")
-    date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
-    run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
-    rule_load_mode: str = Field("", description="strict or fallback (not C)")
-    skip_upstream_readiness_check: str = Field(
-        "", description="true overrides B's and C's readiness in an emergency"
-    )
-    skip_reason: str = Field("", description="why the readiness check is skipped")
 
 
 ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
@@ -47,6 +39,11 @@ ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
     "pipeline_b": tuple(RunParameters.model_fields),
     "pipeline_c": tuple(n for n in RunParameters.model_fields if n != "rule_load_mode"),
 }
+
+
+def taken_by(pipeline: Pipeline, parameters: RunParameters) -> RunParameters:
+    """The parameters without those that the pipeline does not take: where it is only asked about, not run."""
+    return RunParameters(**{name: getattr(parameters, name) for name in ALLOWED[pipeline]})
 
 
 @dataclass(frozen=True)
@@ -112,6 +109,21 @@ def default_guardrail_window(now: datetime, last_processed_end: datetime | None)
 def tick_of(tags: Mapping[str, str]) -> datetime | None:
     """The instant at which the run's scheduled window ends, for a run that A's schedule asked for."""
     return datetime.fromisoformat(tags[TICK_TAG]) if TICK_TAG in tags else None
+
+
+def refuse_range(tags: Mapping[str, str]) -> None:
+    """Refuse a run that was asked for several days at once (the UI's "single run").
+
+    Every day has its own gate, evaluation, deadline and place in the run log, and Dagster would mark the days as
+    done together or not at all, whatever became of each.
+    """
+    asked = [tags[tag] for tag in _RANGE_TAGS if tag in tags]
+    if asked:
+        raise ParameterError(
+            f"parameter partition: {' to '.join(asked)} was asked for in a single run",
+            action="launch one run per day (in the UI a backfill with multiple runs, or ledgerctl backfill);"
+            " nothing was started",
+        )
 
 
 def _run_mode(parameters: RunParameters, given: set[str], partition: date | None) -> str:

@@ -6,18 +6,27 @@ of a catalog cannot be read from the host (docs/decisions.md, D-061).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, timedelta
+from typing import cast
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from assets.bronze import KEYS as BRONZE_KEYS
+from assets.catalog import asset_key
+from ledger.gold import dim_rule_scd2
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
 from orchestration.run_config import Pipeline
 
 REASON_TAG = "ledger/reason"  # why a sensor or schedule asked for a run
 _ASSET_JOB = "__ASSET_JOB"  # the runs of assets that are materialized from the asset graph
+# By which assets a run of the asset graph is known to do a job's work; a pipeline is known by its state.
+_MADE_BY: Mapping[str, frozenset[dg.AssetKey]] = {
+    "bronze_ingest": frozenset(BRONZE_KEYS.values()),
+    "sync_dim_rule_scd2": frozenset({asset_key(dim_rule_scd2.TABLE)}),
+}
 
 
 def state_key(pipeline: Pipeline) -> dg.AssetKey:
@@ -36,15 +45,24 @@ def pipelines_of(run: dg.DagsterRun) -> list[Pipeline]:
     return [pipeline for pipeline in PIPELINE_JOBS if state_key(pipeline) in chosen]
 
 
-def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRecord | None:
-    """The pipeline's oldest run that is queued or in progress, however it was launched."""
+def unfinished_run(instance: dg.DagsterInstance, work: str) -> dg.RunRecord | None:
+    """The oldest run at this work (a pipeline or a job) that is queued or in progress, however it was launched.
+
+    It may be one whose process is gone: :func:`orchestration.processes.run_at_work` ends such runs first.
+    """
     found = [
         record
-        for job in (PIPELINE_JOBS[pipeline], _ASSET_JOB)
+        for job in (PIPELINE_JOBS.get(cast("Pipeline", work), work), _ASSET_JOB)
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES))
-        if pipeline in pipelines_of(record.dagster_run)
+        if _works_at(record.dagster_run, work)
     ]
     return min(found, key=lambda record: record.create_timestamp, default=None)
+
+
+def _works_at(run: dg.DagsterRun, work: str) -> bool:
+    if run.job_name != _ASSET_JOB:
+        return True  # it was found by the name of its job
+    return work in pipelines_of(run) or bool(_MADE_BY.get(work, frozenset()) & (run.asset_selection or set()))
 
 
 def newest_runs(

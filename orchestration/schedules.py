@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from assets.retention import RETENTION_JOB
 from configs.settings import Settings
 from ledger.window import Window, kst_day
 from orchestration.jobs import HEALTH_JOB, PIPELINE_JOBS
 from orchestration.partitions import TIMEZONE
+from orchestration.processes import run_at_work
 from orchestration.run_config import TICK_TAG, Pipeline
 from orchestration.runs import (
     REASON_TAG,
@@ -25,9 +25,9 @@ from orchestration.runs import (
     missed_days,
     newest_runs,
     succeeded_days,
-    unfinished_run,
 )
 from resources.ledger import LedgerResource
+from resources.parameters import as_run_config
 
 GUARDRAIL_INTERVAL = timedelta(minutes=10)
 _HEALTH_INTERVAL = timedelta(hours=1)
@@ -68,13 +68,13 @@ def guardrail_request(
     """A's run for one tick: from its watermark to the tick, in the partition of the window's last instant."""
     if tick + GUARDRAIL_INTERVAL <= now:
         return dg.SkipReason(f"missed at {tick:%H:%M}Z: the newest tick's run starts at the watermark")
-    running = unfinished_run(instance, "pipeline_a")
+    running = run_at_work(instance, "pipeline_a")
     if running:
         return dg.SkipReason(f"{describe(running)} is still at work; the next tick starts at the watermark")
     return dg.RunRequest(
         run_key=f"tick:{tick.isoformat()}",
         partition_key=kst_day(tick - _INSTANT).isoformat(),
-        run_config={"ops": {"guardrail": {"config": {"run_mode": "incremental"}}}},
+        run_config=as_run_config({"run_mode": "incremental"}),
         tags={TICK_TAG: tick.isoformat()},
     )
 
@@ -85,7 +85,7 @@ def daily_requests(
     """One run for each KST day up to yesterday that nobody ran, ascending."""
     if tick + _DAY <= now:
         return dg.SkipReason(f"missed on {kst_day(tick)}: the newest tick asks for every day that nobody ran")
-    running = unfinished_run(instance, pipeline)
+    running = run_at_work(instance, pipeline)
     if running:
         return dg.SkipReason(
             f"{describe(running)} is still at work; the sensor"
@@ -200,9 +200,9 @@ def _health(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
 
 
 def _unless_at_work(context: dg.ScheduleEvaluationContext, job: str) -> dg.RunRequest | dg.SkipReason:
-    running = context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES), limit=1)
+    running = run_at_work(context.instance, job)
     if running:
-        return dg.SkipReason(f"run {running[0].run_id[:8]} is still at work")
+        return dg.SkipReason(f"{describe(running)} is still at work")
     return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from configs.settings import Settings, load_settings
-from ledger.errors import SecretError
+from ledger.errors import SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
 from resources.spark import spark_session
 
@@ -47,6 +47,20 @@ class LedgerResource(dg.ConfigurableResource[None]):
         if given.strip():
             return given
         return _secret(settings) if settings.spark.engine == "databricks" else _LOCAL_SALT
+
+
+def landing_root(settings: Settings) -> str:
+    """The landing's root; raises :class:`SettingsError` for one that is no folder: a typo is no day without files.
+
+    What lies behind a URI, or is to be seen from a cluster alone, is left to whoever reads it.
+    """
+    root = settings.resolved(settings.lakehouse.landing)
+    if "://" not in root and settings.spark.engine != "databricks" and not os.path.isdir(root):
+        raise SettingsError(
+            f"lakehouse.landing: {root} {'is not a folder' if os.path.lexists(root) else 'does not exist'}",
+            action="correct the setting, mount the folder or create it; an empty one is fine",
+        )
+    return root
 
 
 def _secret(settings: Settings) -> str:

@@ -1,28 +1,25 @@
-"""Bronze's quality checks: what arrived, and A's evaluation of its inputs, shown on the inputs themselves (spec 4, 6).
-
-``landing_files`` comes from whichever run loads the landing: bronze_ingest, A and Silver.
+"""Bronze's quality checks: A's evaluation of its inputs, shown on the inputs themselves (spec section 6).
 
 A's operation measures and notes its verdicts in the metadata of ``silver/dq_status``; this one reads them there.
 An operation can only declare checks on its own assets, and this one needs no engine: on a cluster it costs nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from assets.catalog import asset_key
-from assets.checks.quality import Check, checks_of, quality_spec, result
+from assets.checks.quality import Check, quality_spec, result
+from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
-from ledger.bronze.landing_report import Ingested
 from ledger.quality import inputs
-from ledger.quality.arrivals import LANDING_FILES, landing_verdict
 from ledger.quality.verdict import Verdict, worst
 from ledger.silver import dq_status
-from ledger.tables import by_name
 from orchestration.partitions import kst_days
+from orchestration.run_config import refuse_range
 
 VERDICTS = "input_verdicts"  # the metadata of silver/dq_status that carries them
 _TABLES = (transaction_ledger_raw.TABLE, user_wallets_raw.TABLE, payment_orders_raw.TABLE)
@@ -32,45 +29,6 @@ _CHECKS = (
     Check(inputs.COMPLETENESS, "For how many windows in a row did nothing arrive?", "6.1"),
     Check(inputs.CONTRACT, "Which share of the rows breaks a row rule?", "6.1"),
 )
-
-
-def loads(ingested: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """The Bronze partitions that a run of A or Silver loaded on its way, and the check on every one of them."""
-    for each in ingested:
-        schema, name = each.table.split(".")
-        key, day = dg.AssetKey([schema, name]), each.day.isoformat()
-        if each.files_loaded:
-            yield dg.AssetMaterialization(
-                key, partition=day, metadata={"rows_written": each.rows, **files_metadata(each)}
-            )
-        found = landing_result(each)
-        yield dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=LANDING_FILES,
-            passed=found.passed,
-            severity=found.severity,
-            description=found.description,
-            metadata=found.metadata,
-            partition=day,
-        )
-
-
-def landing_result(ingested: Ingested) -> dg.AssetCheckResult:
-    """The check ``landing_files`` of one table and landing day."""
-    table = by_name(ingested.table)
-    (check,) = checks_of(table)
-    return result(asset_key(table), check, landing_verdict(ingested))
-
-
-def files_metadata(ingested: Ingested) -> dict[str, int]:
-    """What an operator wants to know of a load's files; ``rows`` and ``files`` are the day's, whoever loaded them."""
-    return {
-        "files_loaded": ingested.files_loaded,
-        "files_skipped": len(ingested.skipped),
-        "files_failed": len(ingested.failed),
-        "files": ingested.live_files,
-        "rows": ingested.live_rows,
-    }
 
 
 def bronze_quality_keys() -> list[dg.AssetCheckKey]:
@@ -96,6 +54,8 @@ def bronze_quality(settings: Settings) -> dg.AssetChecksDefinition:
         retry_policy=RETRY_POLICY,
     )
     def evaluate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with failing_at_once():
+            refuse_range(context.run.tags)
         verdicts = _newest_verdicts(context.op_execution_context)
         for table in _TABLES:
             for check in _CHECKS:

@@ -20,13 +20,14 @@ from assets.checks.readiness import (
     results_of_gate,
 )
 from assets.checks.results import check_spec
-from assets.execution import running
+from assets.execution import failing_at_once, running
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.contract import Table
 from orchestration.partitions import kst_days
-from orchestration.run_config import RunParameters
+from orchestration.run_config import refuse_range, taken_by
 from resources.ledger import LedgerResource
+from resources.parameters import RunParameters
 
 
 def _keys(*writes: Mapping[Table, tuple[str, ...]]) -> frozenset[dg.AssetKey]:
@@ -69,9 +70,13 @@ def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefin
         retry_policy=RETRY_POLICY,
     )
     def evaluate(
-        context: dg.AssetCheckExecutionContext, config: RunParameters, ledger: LedgerResource
+        context: dg.AssetCheckExecutionContext,
+        parameters: dg.ResourceParam[RunParameters],
+        ledger: LedgerResource,
     ) -> Iterator[dg.AssetCheckResult]:
         op_context = context.op_execution_context
+        with failing_at_once():
+            refuse_range(op_context.run.tags)
         if not op_context.has_partition_key:
             raise dg.Failure(
                 f"the gate asks about one KST day: run {gate.job} for the day, or Silver's assets of that day",
@@ -79,7 +84,8 @@ def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefin
             )
         # Materializing Silver by hand evaluates every check on it, these included: that is no attempt of B or C.
         guards = bool(op_context.job_def.asset_layer.selected_asset_keys & _GUARDED[gate])
-        with running(op_context, ledger, gate.pipeline, config) as (run, what):
+        asked = parameters if guards else taken_by(gate.pipeline, parameters)
+        with running(op_context, ledger, gate.pipeline, asked) as (run, what):
             (window,) = what.windows  # a partition is one day
             stops = guards and not what.skip_readiness
             conditions = conditions_of(gate, run, window, stops=stops)

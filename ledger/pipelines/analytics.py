@@ -41,7 +41,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
                 payments, categories, salt_relation(lakehouse.spark, secret), day=day, run_id=run.run_id
             )
         )
-        outcome.rows_read = payments.count()
+        outcome.read[fact_payment_anonymized.TABLE.full_name] = payments.count()
         note_total(run, outcome, fact_payment_anonymized.TABLE, rows, "amount")
         outcome.wrote(
             fact_payment_anonymized.TABLE,

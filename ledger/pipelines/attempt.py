@@ -76,14 +76,22 @@ class Outcome:
     """What one task did to one window, for the log and for metadata. Counts are rows."""
 
     window: Window
-    rows_read: int = 0
-    rows_quarantined: int = 0
+    read: dict[str, int] = field(default_factory=dict)  # by the table they were read for
+    quarantined: dict[str, int] = field(default_factory=dict)  # by the table they were meant for
     writes: dict[str, WriteResult] = field(default_factory=dict)
     ingested: list[Ingested] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     restated: Restatement | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
+
+    @property
+    def rows_read(self) -> int:
+        return sum(self.read.values())
+
+    @property
+    def rows_quarantined(self) -> int:
+        return sum(self.quarantined.values())
 
     @property
     def rows_written(self) -> int:

@@ -19,6 +19,7 @@ from ledger.gold import (
     ops_ledger_pairing_quality_daily,
     ops_payment_failure_daily,
     ops_payment_refund_daily,
+    pipeline_state,
     recon_daily_snapshot_flow,
 )
 from ledger.gold.ops_payment_daily import outcome_per_merchant
@@ -77,7 +78,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
             )
         )
         profile = drift_profile(rows)
-        outcome.rows_read = profile.users
+        outcome.read[recon_daily_snapshot_flow.TABLE.full_name] = profile.users
         outcome.series[DRIFT_DISTRIBUTION] = [(c, {"users": n}) for c, n in profile.classes.items()]
         _merge_day(run, outcome, recon_daily_snapshot_flow.TABLE, rows)
         findings = exception_ledger.ledger_exceptions(
@@ -136,7 +137,7 @@ def finalize_success(run: Run, window: Window) -> Outcome:
     )
     for table, rows in zip(written, counts, strict=False):
         outcome.wrote(table, WriteResult(inserted=rows))
-    outcome.rows_read = sum(counts[len(written) :])
+    outcome.read[pipeline_state.TABLE.full_name] = sum(counts[len(written) :])
     record_success(run.lakehouse, attempt_of(run, "pipeline_b", window, outcome))
     note_controlled(run, "pipeline_b", window, operations=(RECON, SUPPLY_OPS))
     return outcome
@@ -156,7 +157,7 @@ def _entries_since(run: Run, frame: DataFrame, ts: str, day: date) -> DataFrame:
 
 def _search(run: Run, outcome: Outcome, entries: DataFrame, payments: DataFrame) -> None:
     search = run.lakehouse.stage(admin_tx_search.search_rows(entries, payments, run_id=run.run_id))
-    outcome.rows_read = search.count()
+    outcome.read[admin_tx_search.TABLE.full_name] = search.count()
     _merge_day(run, outcome, admin_tx_search.TABLE, search)
 
 

@@ -111,7 +111,7 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
             statuses.append(_status_row(source, measured, findings, run, window, now))
             exceptions += [_exception_row(source, f, run, window, now) for f in findings]
             outcome.verdicts += _verdicts(source, measured, rules, window)
-            outcome.rows_read += measured.event_count
+        outcome.read[dq_status.TABLE.full_name] = sum(m.event_count for m in measurements)
         _append(run, outcome, window, dq_status.TABLE, dq_status.IDENTITY, statuses)
         _append(run, outcome, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions)
         outcome.facts["findings"] = len(exceptions)

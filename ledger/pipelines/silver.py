@@ -40,7 +40,7 @@ def run_silver(run: Run, window: Window) -> Outcome:
         outcome.ingested = load_landing(run, window)
         landing_at = landing_seen(run, window)
         evaluated = evaluate_all(run, window)
-        outcome.rows_read = sum(e.rows_read for e in evaluated)
+        outcome.read = {e.table.full_name: e.rows_read for e in evaluated}
         _save_bad_records(run, window, evaluated, outcome)
         outcome.verdicts += quarantine_verdicts(evaluated, run.rules)
         for item in evaluated:
@@ -76,7 +76,7 @@ def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], 
         for e in evaluated
         if e.bad_rows
     ]
-    outcome.rows_quarantined = sum(e.bad_rows for e in evaluated)
+    outcome.quarantined = {e.table.full_name: e.bad_rows for e in evaluated}
     if not frames:
         return
     # A retry can only have been detected on the window's own day or later.

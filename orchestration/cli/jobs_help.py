@@ -8,7 +8,7 @@ from assets.retention import RetentionParameters
 from assets.rules import SyncParameters
 from orchestration.jobs import JOB_OPS, all_jobs
 from orchestration.launch import parameters_of
-from orchestration.run_config import RunParameters
+from resources.parameters import RunParameters
 
 _INDENT = " " * 6
 

@@ -6,9 +6,7 @@ The sensors do not guess which it was: the finalizer looks, and records an attem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
@@ -18,9 +16,10 @@ from assets.execution import INTERRUPTED
 from assets.finalize import OP, FailedRun, finalizer_of, windows_of
 from ledger.errors import ParameterError
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
-from orchestration.run_config import TICK_TAG, Pipeline
+from orchestration.run_config import TICK_TAG, Pipeline, refuse_range
 from orchestration.runs import REASON_TAG, operations, pipelines_of
 from resources.ledger import LedgerResource
+from resources.parameters import given_to
 
 _STEP_EVENTS = {
     dg.DagsterEventType.STEP_START,
@@ -76,8 +75,9 @@ def finalizer_requests(
         if started_at is None:
             left_out.append(f"{pipeline}: no attempt was made, or all of its operations succeeded")
             continue
-        config = _config(run, pipeline, started_at, why)
+        config = _config(run, started_at, why)
         try:
+            refuse_range(run.tags)  # or the run would seem to have been one of the default day
             windows_of(ledger, pipeline, config)
         except ParameterError as error:
             left_out.append(f"{pipeline}: refused, nothing was started ({error})")
@@ -128,7 +128,7 @@ def _will_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return bool(auto_reexecution_should_retry_run(instance, newest, None))
 
 
-def _config(run: dg.DagsterRun, pipeline: Pipeline, started_at: datetime, why: str) -> FailedRun:
+def _config(run: dg.DagsterRun, started_at: datetime, why: str) -> FailedRun:
     return FailedRun(
         dagster_run_id=run.run_id,
         run_id=run.root_run_id or run.run_id,
@@ -136,17 +136,8 @@ def _config(run: dg.DagsterRun, pipeline: Pipeline, started_at: datetime, why: s
         tick=run.tags.get(TICK_TAG, ""),
         started_at=started_at.isoformat(),
         message=why[:_MESSAGE_CHARACTERS],
-        parameters=_parameters(run.run_config, pipeline),
+        parameters=given_to(run.run_config),
     )
-
-
-def _parameters(run_config: Mapping[str, Any], pipeline: Pipeline) -> dict[str, str]:
-    """What the run's operations were given; all of a job's operations are given the same."""
-    ops = run_config.get("ops") or {}
-    for name in JOB_OPS[PIPELINE_JOBS[pipeline]]:
-        if name in ops:
-            return {str(k): str(v) for k, v in (ops[name].get("config") or {}).items()}
-    return {}
 
 
 def _request(run: dg.DagsterRun, pipeline: Pipeline, config: FailedRun) -> dg.RunRequest:

@@ -13,6 +13,7 @@ from datetime import date
 import dagster as dg
 
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, newest_runs, state_key
 from orchestration.schedules import request
@@ -45,6 +46,7 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
     success, due = newest
     if cursor and cursor.isdigit() and int(cursor) >= success.storage_id:
         return dg.SensorResult(skip_reason="no new success of Silver", cursor=cursor)
+    end_dead_runs(instance)  # or a day would count as at work
     requests = [
         request(
             pipeline,

@@ -9,7 +9,8 @@ import dagster as dg
 from configs.settings import Settings
 from ledger.window import kst_day
 from orchestration.jobs import PIPELINE_JOBS
-from orchestration.runs import describe, missed_days, unfinished_run
+from orchestration.processes import run_at_work
+from orchestration.runs import describe, missed_days
 from orchestration.schedules import due_at, request
 from resources.ledger import LedgerResource
 
@@ -41,7 +42,7 @@ def evaluate(
     yesterday = kst_day(now) - timedelta(days=1)
     if now < due_at("pipeline_silver", yesterday) + _SETTLE:
         return dg.SkipReason(f"{yesterday} is the schedule's turn")
-    running = unfinished_run(instance, "pipeline_silver")
+    running = run_at_work(instance, "pipeline_silver")
     if running:
         return dg.SkipReason(f"{describe(running)} is still at work")
     days = missed_days(instance, "pipeline_silver", yesterday, within_days=catch_up_days)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, newest_runs, state_key
 from orchestration.schedules import due_at, request
@@ -87,6 +88,7 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) ->
         parsed.open[success.day] = success
     if not parsed.open:
         return dg.SensorResult(cursor=parsed.text(), skip_reason="no new success of Silver")
+    end_dead_runs(instance)  # or a day would wait for them
     runs = {pipeline: newest_runs(instance, pipeline, parsed.open) for pipeline in CONTROLS}
     requests: list[dg.RunRequest] = []
     waiting: dict[date, Success] = {}

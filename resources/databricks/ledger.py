@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dagster._core.definitions.step_launcher import StepLauncher
 from dagster._core.events import DagsterEvent
@@ -16,6 +16,7 @@ from ledger.lakehouse import Lakehouse
 from resources.databricks.code_package import ALLOWED
 from resources.databricks.preflight import refuse_unsafe
 from resources.ledger import SALT_VARIABLE, SECRET_TAG, LedgerResource
+from resources.parameters import given_to, tag_with_run_id
 
 REMOTE_MARK = "LEDGER_REMOTE_STEP"
 
@@ -44,9 +45,12 @@ class DatabricksLedger(LedgerResource, StepLauncher):
         from resources.databricks.credentials import credentials
         from resources.databricks.launcher import DatabricksStepLauncher
 
-        settings = self.settings()
+        settings, run = self.settings(), step_context.dagster_run
+        parameters = given_to(run.run_config)
+        run_id = parameters.get("run_id", "").strip() or run.root_run_id or run.run_id
+        tag_with_run_id(step_context.instance, run, run_id)
         try:
-            refuse_unsafe(settings, os.environ, _parameters(step_context))
+            refuse_unsafe(settings, os.environ, parameters)
             launcher = DatabricksStepLauncher(
                 settings.databricks,
                 credentials(settings.databricks, os.environ),
@@ -72,8 +76,3 @@ def step_secrets(settings: Settings, context: StepExecutionContext) -> list[dict
     if context.op.tags.get(SECRET_TAG) != SALT_VARIABLE or not (scope and key):
         return []
     return [{"name": SALT_VARIABLE, "scope": scope, "key": key}]
-
-
-def _parameters(context: StepExecutionContext) -> Mapping[str, Any]:
-    config = context.op_config
-    return config if isinstance(config, Mapping) else {}

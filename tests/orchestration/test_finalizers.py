@@ -12,6 +12,7 @@ from orchestration.definitions import defs
 from orchestration.launch import dagster_instance
 from orchestration.sensors.failures import attempt_started, finalizer_requests
 from resources.ledger import LedgerResource
+from resources.parameters import as_run_config
 from tests.orchestration.records import FAILURE, Records
 from tests.support import DAY_1, DAY_2, DAY_3, Home, Row, ledgerctl
 
@@ -24,13 +25,9 @@ A, SILVER, B, C = (
 
 def failed_run(job: str, day: object, **config: str) -> dg.DagsterRun:
     """Run a job in this process; it is expected to fail."""
-    ops = {
-        "pipeline_b_controls": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success")
-    }
-    names = ops.get(job, ({A: "guardrail", SILVER: "materialize_silver", C: "analytics"}.get(job, ""),))
     with dagster_instance() as instance:
         result = defs.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {name: {"config": config} for name in names}},
+            run_config=as_run_config(config),
             partition_key=str(day),
             instance=instance,
             raise_on_error=False,
@@ -98,7 +95,7 @@ def test_a_scheduled_window_of_a_is_found_again(after_day_1: Home, monkeypatch: 
         patch.setattr("ledger.pipelines.attempt.record_failure", _cannot)
         patch.setattr("ledger.pipelines.guardrail.measure", _cannot)
         result = defs.resolve_job_def(A).execute_in_process(
-            run_config={"ops": {"guardrail": {"config": {"run_mode": "incremental"}}}},
+            run_config=as_run_config({"run_mode": "incremental"}),
             partition_key=str(DAY_2),
             tags={"ledger/tick": tick.isoformat()},
             instance=instance,

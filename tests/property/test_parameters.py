@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ledger.errors import ParameterError
 from ledger.window import Window
-from orchestration.run_config import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
+from resources.parameters import RunParameters
 
 NOW = datetime(2026, 2, 11, 3, tzinfo=UTC)
 PIPELINES = st.sampled_from(sorted(ALLOWED))
