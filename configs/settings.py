@@ -32,12 +32,16 @@ class LakehouseSettings(_Section):
 
 
 class SparkSettings(_Section):
-    """``engine`` computes; ``master`` and ``conf`` are the JVM engine's; ``memory_mb`` bounds the embedded one's."""
+    """``engine`` computes; ``master`` and ``conf`` are the JVM engine's; ``memory_mb`` bounds the embedded one's.
+
+    ``allow_shared_host``: the embedded engine may run where other users of the machine could reach its port.
+    """
 
     engine: Literal["sail", "spark", "databricks"]
     master: str
     conf: dict[str, str]
     memory_mb: int = Field(ge=256, strict=True)
+    allow_shared_host: bool = Field(False, strict=True)
 
 
 class PartitionSettings(_Section):

@@ -28,7 +28,7 @@ class DeltaTables:
         self._warehouse, self._catalog = warehouse.rstrip("/"), catalog
         is_local = catalog is None and "://" not in warehouse
         self.is_embedded = is_local and "connect" in type(spark).__module__
-        """Whether the engine lives in this process and shares its files."""
+        """Whether the engine is this process's own child and shares its files."""
         self._log: TableLog = FileLog() if is_local else SqlLog(spark, by_name=catalog is not None)
 
     @property
@@ -73,10 +73,15 @@ class DeltaTables:
         name, location = self.ref(table), ""
         if self.is_embedded:  # it creates by name only: one of this session, the table itself is its path
             name, location = f"created_{uuid.uuid4().hex}", f" LOCATION '{quoted(self.path(table))}'"
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
-            f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
-        )
+        try:
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
+                f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
+            )
+        except Exception:
+            if not self.exists(table):
+                raise
+            return False  # another process has made it meanwhile: a table's first commit can be made once
         return True
 
     def validate(self, table: Table) -> None:
