@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from configs.settings import SETTING_PREFIX
 from ledger.errors import LedgerError, ParameterError, SettingsError
 from ledger.pipelines.attempt import first_line
 from orchestration import commands
+from orchestration.interrupts import MESSAGE, interruptible
+from resources.shared_host import keep_files_private
 
 _GC_THRESHOLD = 100_000
 
@@ -24,26 +26,28 @@ _GC_THRESHOLD = 100_000
 def console_script() -> int:
     """The console script: :func:`main`, sparing garbage collections over what lives as long as the process."""
     gc.set_threshold(_GC_THRESHOLD)
-    code = main()
+    code = main(may_exit=True)
     gc.freeze()  # leaving would look at every object of Dagster's once more, for most of a second
     return code
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; never lets a traceback reach the operator."""
+def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
+    """Run one command; never lets a traceback reach the operator. ``may_exit``: see :func:`interruptible`."""
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     _show_progress()
+    keep_files_private()
     try:
-        with _settings_given(arguments.settings):
+        with _settings_given(arguments.settings), interruptible(may_exit=may_exit):
             return int(arguments.command(arguments))
     except (ParameterError, SettingsError) as error:
         print(f"ledgerctl: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("ledgerctl: interrupted; the same command run again continues safely", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print(MESSAGE, file=sys.stderr)
         return 1
     except Exception as error:
         if os.environ.get("LEDGERCTL_DEBUG"):
