@@ -33,7 +33,7 @@ demo-databricks: $(READY) ## The same controls on the Databricks path: launcher,
 	@$(BIN)/python -m tests.databricks_emulator.demo
 
 ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http://127.0.0.1:3000
-	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true
+	@$(BIN)/python -m orchestration.instance
 	@echo "Dagster UI on http://127.0.0.1:3000 (stop with Ctrl-C)"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 

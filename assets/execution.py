@@ -1,49 +1,73 @@
 """From a Dagster context to a pipeline run and back: parameters, errors, retries. No business logic."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 from grpc import RpcError
 
 from assets.checks.arrivals import loads
-from assets.limits import attempt_deadline
+from assets.limits import INTERRUPTS, attempt_deadline, interrupted, refuse_if_interrupted
 from configs.settings import Settings
-from ledger.errors import LedgerError, TransientError
+from ledger.errors import AttemptTimeoutError, LedgerError, TransientError
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Outcome, Run, first_line
+from ledger.side_by_side import abandoned_end
 from ledger.window import Window
+from orchestration.interrupts import hangup_is_an_interrupt
 from orchestration.run_config import TASKS, Pipeline, ResolvedRun, refuse_range, resolve, tick_of
 from resources.ledger import RUN_STARTED_TAG, LedgerResource, landing_root
 from resources.parameters import RunParameters, given_to, tag_with_run_id
+from resources.spark import lost_engine, stop_work
 
-INTERRUPTED = "interrupted: the run was cancelled, or its process was told to end"
+logger = logging.getLogger("ledger.run")
 Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
+_GIVING_UP_SEC = 5
 
 
 @contextmanager
 def failing_at_once() -> Iterator[None]:
-    """A fault that cannot pass by itself fails the step without a retry; one that may pass is left to the policy."""
+    """A fault that cannot pass by itself fails the step without a retry; one that may pass is left to the policy.
+
+    An interrupt, and the end of the attempt's time, end what the engine does for it, too.
+    """
+    hangup_is_an_interrupt()
+    refuse_if_interrupted()
     try:
         with attempt_deadline():
             yield
-    except _TRANSIENT:
+    except INTERRUPTS as error:
+        _give_up()
+        raise interrupted() from error
+    except AttemptTimeoutError:
+        _give_up()
+        raise
+    except _TRANSIENT as error:
+        if lost := lost_engine(error):
+            raise _failure(lost) from error
         raise
     except dg.Failure:
         raise
-    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
-        # Dagster would apply the retry policy: five minutes later a cancelled run would be at work again.
-        raise dg.Failure(INTERRUPTED, metadata={"error": "Interrupted"}, allow_retries=False) from error
     except Exception as error:
-        kind = type(error).__name__
-        raise dg.Failure(
-            description=str(error) if isinstance(error, LedgerError) else first_line(error),
-            metadata={"error": kind},
-            allow_retries=False,
-        ) from error
+        raise _failure(lost_engine(error) or error) from error
+
+
+def _failure(error: Exception) -> dg.Failure:
+    return dg.Failure(
+        description=str(error) if isinstance(error, LedgerError) else first_line(error),
+        metadata={"error": type(error).__name__},
+        allow_retries=False,
+    )
+
+
+def _give_up() -> None:
+    """Nothing of the operation goes on: its engine's work ends, and with it the threads that wait for it."""
+    stop_work()
+    if not abandoned_end(_GIVING_UP_SEC):
+        logger.warning("a thread of the interrupted operation is still at work; it ends with this process")
 
 
 def refuse_unsound(context: Context, ledger: LedgerResource) -> None:
@@ -113,7 +137,7 @@ def _refuse_if_cancelled(context: Context) -> None:
     """The operations of a run that do not depend on the interrupted one do not start any more."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
-        raise dg.Failure(INTERRUPTED, allow_retries=False)
+        raise interrupted()
 
 
 def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:

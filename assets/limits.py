@@ -1,21 +1,58 @@
 """Retries, timeouts and concurrency of every operation (spec section 3)."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from ledger.errors import AttemptTimeoutError
 
 RETRIES = 2
 RETRY_DELAY_SEC = 300
 ATTEMPT_TIMEOUT_SEC = 3600
-# Faults that may pass: twice more, five minutes apart.
-RETRY_POLICY = dg.RetryPolicy(max_retries=RETRIES, delay=RETRY_DELAY_SEC)
+INTERRUPTED = "interrupted: the run was cancelled, or its process was told to end"
+INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 _STARTUP_SEC = 300
+
+
+class _FaultsOnly(dg.RetryPolicy):
+    """Dagster retries interrupts like faults: five minutes later a cancelled run would be at work again.
+
+    Those that reach a step's own code are dealt with there (``assets/execution.py``); one that arrives while Dagster
+    stores the step's events is raised outside of it, and only asks how long to wait.
+    """
+
+    def calculate_delay(self, attempt_num: int) -> float:
+        if isinstance(sys.exc_info()[1], INTERRUPTS):
+            raise interrupted()
+        return super().calculate_delay(attempt_num)
+
+
+# Faults that may pass: twice more, five minutes apart.
+RETRY_POLICY: dg.RetryPolicy = _FaultsOnly(max_retries=RETRIES, delay=RETRY_DELAY_SEC)
+_interrupted = threading.Event()
+
+
+def interrupted() -> dg.Failure:
+    """The failure of an operation that was told to end; from now on no other operation of this process begins."""
+    _interrupted.set()
+    return dg.Failure(INTERRUPTED, metadata={"error": "Interrupted"}, allow_retries=False)
+
+
+def refuse_if_interrupted() -> None:
+    """Raise for the operations that do not depend on the interrupted one, and would start now."""
+    if _interrupted.is_set():
+        raise interrupted()
+
+
+def new_run() -> None:
+    """A new run of this process begins: an interrupt of the former one is over."""
+    _interrupted.clear()
 
 
 def run_limit_sec(tasks: int) -> int:

@@ -31,12 +31,16 @@ class LakehouseSettings(Section):
 
 
 class SparkSettings(Section):
-    """``engine`` computes; ``master`` and ``conf`` are the JVM engine's; ``memory_mb`` bounds the embedded one's."""
+    """``engine`` computes; ``master`` and ``conf`` are the JVM engine's; ``memory_mb`` bounds the embedded one's.
+
+    ``allow_shared_host``: the embedded engine may run where other users of the machine could reach its port.
+    """
 
     engine: Literal["sail", "spark", "databricks"]
     master: str
     conf: dict[str, str]
     memory_mb: int = Field(ge=256)
+    allow_shared_host: bool = False
 
 
 class PartitionSettings(Section):

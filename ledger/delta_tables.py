@@ -31,7 +31,7 @@ class DeltaTables:
         self.spark = spark
         self._catalog, self._is_local = catalog, catalog is None and "://" not in warehouse
         self.is_embedded = self._is_local and "connect" in type(spark).__module__
-        """Whether the engine lives in this process and shares its files."""
+        """Whether the engine is this process's own child and shares its files."""
         self._folder = warehouse.rstrip("/")
         self._warehouse = addressable(self._folder) if self._shares_links() else self._folder
         self._log: TableLog = FileLog() if self._is_local else SqlLog(spark, by_name=catalog is not None)
@@ -96,7 +96,12 @@ class DeltaTables:
             f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA"
             f" COMMENT '{quoted(table.description)}'{partition}{location} TBLPROPERTIES ({properties})"
         )
-        retry_conflicts(lambda: self.spark.sql(statement), table.full_name)
+        try:
+            retry_conflicts(lambda: self.spark.sql(statement), table.full_name)
+        except Exception:
+            if not self.exists(table):
+                raise
+            return False  # another process has made it meanwhile: a table's first commit can be made once
         return True
 
     def _make_folder(self, table: Table) -> None:

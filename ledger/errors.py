@@ -77,6 +77,10 @@ class SecretError(LedgerError):
     """The salt of the anonymized mart is missing or blank where it is required."""
 
 
+class EngineLostError(LedgerError):
+    """The engine's process is gone; nothing that it had not committed was written."""
+
+
 class TransientError(LedgerError):
     """A fault that may pass by itself: network, cluster, storage."""
 

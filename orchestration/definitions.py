@@ -10,7 +10,9 @@ from orchestration.jobs import all_assets, all_checks, all_jobs
 from orchestration.schedules import all_schedules
 from orchestration.sensors import all_sensors
 from resources.environments import resources
+from resources.shared_host import keep_files_private
 
+keep_files_private()  # whatever loads the code location: daemon, code server, run worker
 _SETTINGS = load_settings()
 defs = dg.Definitions(
     assets=[*all_assets(_SETTINGS), money_asset()],

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.instance.ref import InstanceRef
+from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.storage.tags import MAX_RETRIES_TAG, PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
+from dagster._core.utils import make_new_run_id
 
-from assets.execution import INTERRUPTED
+from assets.limits import INTERRUPTED, INTERRUPTS, new_run
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import ROOT, Settings, load_settings
-from ledger.errors import ParameterError, SettingsError
+from ledger.errors import ParameterError
 from ledger.gold import dim_rule_scd2
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
+from orchestration.instance import INSTANCE_FILES, dagster_instance
+from orchestration.interrupts import raise_if_interrupted
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, POOLS
 from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
+from orchestration.recovery import end_interrupted
 from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
 from resources.parameters import RUN_ID_TAG, RunParameters, as_run_config
+from resources.spark import lost_engine
 
-_DEFAULT_DAGSTER_HOME = ROOT / ".data" / "dagster"
+__all__ = [
+    "INSTANCE_FILES",
+    "Launch",
+    "Launched",
+    "dagster_instance",
+    "day_launches",
+    "execute",
+    "parameters_of",
+    "plan",
+    "preparations",
+]
+
 _REPOSITORY = "__repository__@ledger_controls"  # the location of workspace.yaml
-INSTANCE_FILES = {"sqlite": "dagster.yaml", "postgresql": "dagster.prod.yaml"}
-POSTGRES_VARIABLES = tuple(f"LEDGER_PG_{name}" for name in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD"))
-_NO_CAPTURE = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-}
 _JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
 _PARAMETERS = {
     "bronze_ingest": ("date_kst_start", "date_kst_end"),
@@ -73,31 +78,6 @@ class Launched:
     success: bool
     step: str | None = None
     reason: str | None = None
-
-
-def dagster_instance() -> dg.DagsterInstance:
-    """The instance of ``DAGSTER_HOME``, which is created with the project's ``dagster.yaml`` when it is new."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(_DEFAULT_DAGSTER_HOME)))
-    if not home.is_absolute():
-        home = Path.cwd() / home
-        os.environ["DAGSTER_HOME"] = str(home)
-    storage = load_settings().orchestration.instance_storage
-    missing = [name for name in POSTGRES_VARIABLES if storage == "postgresql" and not os.environ.get(name)]
-    if missing:
-        raise SettingsError(
-            f"orchestration.instance_storage is postgresql, but {', '.join(missing)} is not set",
-            action="set it in the environment (docs/runbook.md, section 2)",
-        )
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        shutil.copy(ROOT / INSTANCE_FILES[storage], home / "dagster.yaml")
-    # The operator reads this process's own output. Capturing it again starts two processes for every step.
-    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
-    # The daemon does not limit a pool that it sees for the first time (docs/decisions.md, D-094).
-    events = instance.event_log_storage
-    for pool in sorted({*POOLS} - events.get_concurrency_keys()):
-        events.initialize_concurrency_limit_to_default(pool)
-    return instance
 
 
 def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:
@@ -205,8 +185,13 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 
 
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
-    """Make one run in this process and wait for it."""
+    """Make one run in this process and wait for it.
+
+    An interrupt ends the run, records the failure as the sensors would, and is raised as :class:`KeyboardInterrupt`.
+    """
     _quieten_dagster()
+    raise_if_interrupted()
+    new_run()
     end_dead_runs(instance)
     work = _JOB_PIPELINES.get(launch.job, launch.job)
     busy = busy_with(instance, work) if work in POOLS else None
@@ -216,13 +201,24 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if launch.parameters:
         config |= _run_config(launch)
-    run = _run_here if load_settings().has_local_tables else _run_launched
-    result = run(launch, config, instance)
+    if not load_settings().has_local_tables:
+        result: Any = _run_launched(launch, config, instance)
+    else:
+        run_id = make_new_run_id()
+        try:
+            result = _run_here(launch, config, instance, run_id)
+            raise_if_interrupted()
+        except INTERRUPTS:  # of the operator: nothing else of the command is to start
+            end_interrupted(instance, run_id)
+            raise KeyboardInterrupt from None
     if result.success:
         return Launched(launch, result.run_id, success=True)
     step, reason = _first_failure(result)
     if reason == INTERRUPTED:
-        raise KeyboardInterrupt  # of the operator: nothing else of the command is to start
+        end_interrupted(instance, result.run_id)
+        raise KeyboardInterrupt
+    if lost_engine():
+        end_interrupted(instance, result.run_id)
     return Launched(launch, result.run_id, success=False, step=step, reason=reason)
 
 
@@ -233,7 +229,7 @@ def _run_config(launch: Launch) -> dict[str, Any]:
 
 
 def _run_here(
-    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance
+    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance, run_id: str
 ) -> dg.ExecuteInProcessResult:
     from orchestration.definitions import defs  # imported late: --help and bad usage need no Dagster graph
 
@@ -242,6 +238,7 @@ def _run_here(
         instance=instance,
         partition_key=launch.day.isoformat() if launch.day else None,
         tags=_tags(launch),
+        run_id=run_id,
         raise_on_error=False,
     )
 
@@ -276,6 +273,8 @@ def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) ->
         if event.is_step_failure:
             data = event.step_failure_data
             described = data.user_failure_data.description if data.user_failure_data else None
+            if data.error_source is ErrorSource.INTERRUPT:
+                return event.step_key, INTERRUPTED
             return event.step_key, described or (
                 data.error.message.strip() if data.error else "no reason given"
             )

@@ -8,14 +8,17 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as db
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite import consolidated_sqlite_event_log as dagster_event_log
 from watchdog.events import FileSystemEvent, PatternMatchingEventHandler
 from watchdog.observers import Observer
 
+from resources.sqlite_files import database_url
+
 _BUSY_TIMEOUT_SEC = 60
+setattr(dagster_event_log, "create_db_conn_string", database_url)  # noqa: B010  # see resources/sqlite_files.py
 
 
-class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
+class PooledSqliteEventLogStorage(dagster_event_log.ConsolidatedSqliteEventLogStorage):
     """The storage of the base class, with one engine and one pool of connections per process.
 
     The base class makes an engine and a connection per statement: each compiles its SQL again, and each closing

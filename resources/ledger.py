@@ -10,9 +10,10 @@ import dagster as dg
 from configs.settings import Settings, load_settings
 from ledger.errors import SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
+from resources.salt import SALT_VARIABLE
 from resources.spark import spark_session
 
-SALT_VARIABLE = "ANON_USER_KEY_SALT"
+__all__ = ["NEEDS_SALT", "RUN_STARTED_TAG", "SALT_VARIABLE", "SECRET_TAG", "LedgerResource"]
 # A launched step that carries this op tag gets the salt into its environment; no other step sees it.
 SECRET_TAG = "ledger/secret"
 NEEDS_SALT = {SECRET_TAG: SALT_VARIABLE}

@@ -13,39 +13,121 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
-from ledger.errors import SettingsError
-from resources.spark_jvm import CALL_SITES, jvm_conf
+from ledger.errors import EngineLostError, SettingsError
+from resources.salt import secrets_hidden
+from resources.spark_jvm import CALL_SITES, interrupt_jvm, jvm_conf
 
 if TYPE_CHECKING:
-    from dagster_pyspark import LazyPySparkResource
+    from resources.engine import EmbeddedEngine
 
 _LOCK = threading.Lock()
+_CONNECT_SEC = 30
+_NOTICE_SEC = 1
 _SESSION_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+_ENGINES: list[EmbeddedEngine] = []
+_JVM_SESSIONS: list[SparkSession] = []
 
 
 def spark_session(settings: SparkSettings) -> SparkSession:
-    """The process's session on the configured engine; rows read back carry UTC times."""
+    """The process's session on the configured engine; rows read back carry UTC times.
+
+    An embedded engine that ended meanwhile (:func:`stop_work`, a crash) is started again under the same session.
+    """
     # The client logs every server error as JSON with its stack before raising it; whoever catches it reports it.
     logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL)
     with _LOCK:
         os.environ["TZ"] = "UTC"
         time.tzset()
         conf = tuple(sorted(settings.conf.items()))
-        spark: SparkSession
         if settings.engine == "databricks":
             spark = _cluster_session(conf)
+        elif settings.engine == "spark":
+            spark = _jvm_session(settings.master, conf, settings.memory_mb)
+        elif settings.engine == "sail":
+            spark = _embedded_session(embedded_engine(settings.memory_mb, settings.allow_shared_host))
         else:
-            spark = _resource(settings.engine, settings.master, conf, settings.memory_mb).spark_session
-        if settings.engine == "sail":
-            # The engine ends with this process, an interrupt ends it even before: there is nothing to clean up, and
-            # asking a server that is gone keeps a cancelled run's process for ten minutes.
-            client: Any = spark.client  # only a Connect session has one
-            atexit.unregister(client._on_exit)
-            client.disable_reattachable_execute()  # nothing can break between a process and itself
-            spark.conf.set(CALL_SITES, "false")
+            raise SettingsError(f"spark.engine {settings.engine!r} is unknown")
         for key, value in _SESSION_CONF.items():
             spark.conf.set(key, value)
         return spark
+
+
+def stop_work() -> None:
+    """End whatever the engine does for this process, so that every thread that waits for it gives up.
+
+    What is not committed by now never will be. The next :func:`spark_session` finds the engine ready again.
+    """
+    for engine in _ENGINES:
+        engine.kill()
+    for spark in _JVM_SESSIONS:
+        interrupt_jvm(spark)
+
+
+def lost_engine(error: Exception | None = None) -> EngineLostError | None:
+    """Why a request could not be answered, when the embedded engine is gone."""
+    until = time.monotonic() + (_NOTICE_SEC if "UNAVAILABLE" in str(error) else 0)
+    while True:  # its connections end a moment before it does
+        if lost := next((lost for engine in _ENGINES if (lost := engine.lost())), None):
+            return lost
+        if time.monotonic() >= until:
+            return None
+        time.sleep(0.02)
+
+
+@cache
+def embedded_engine(memory_mb: int, allow_shared_host: bool) -> EmbeddedEngine:
+    """The engine of this process, not started."""
+    from resources.engine import EmbeddedEngine  # local only: a cluster has neither it nor its client
+
+    engine = EmbeddedEngine(memory_mb=memory_mb, allow_shared_host=allow_shared_host)
+    _ENGINES.append(engine)
+    return engine
+
+
+def _embedded_session(engine: EmbeddedEngine) -> SparkSession:
+    was_alive = engine.is_alive
+    engine.start()
+    spark = _session_at(engine.address)
+    client: Any = spark.client  # only a Connect session has one
+    if not was_alive:
+        client._server_session_id = None  # or the client would take the new engine for a lost session
+        import grpc
+
+        grpc.channel_ready_future(client._channel).result(_CONNECT_SEC)  # it pauses between attempts
+    spark.conf.set(CALL_SITES, "false")
+    return spark
+
+
+@cache
+def _session_at(address: str) -> SparkSession:
+    """A session on the embedded engine. Without retries: between a process and its child nothing passes by itself."""
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    from resources.engine import EngineChannel
+
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = (
+        "1"  # as pyspark's own builder does; functions then build plans
+    )
+    made: Any = ConnectSession.builder.channelBuilder(EngineChannel(address)).create()  # type: ignore[arg-type]
+    client = made.client
+    client.set_retry_policies([])
+    # The engine ends with this process: there is nothing to clean up, and nobody to ask.
+    atexit.unregister(client._on_exit)
+    client.disable_reattachable_execute()  # nothing can break between a process and its child
+    session: SparkSession = made
+    return session
+
+
+@cache
+def _jvm_session(master: str, conf: tuple[tuple[str, str], ...], memory_mb: int) -> SparkSession:
+    from dagster_pyspark import LazyPySparkResource
+
+    with secrets_hidden():
+        spark: SparkSession = LazyPySparkResource(
+            spark_config=jvm_conf(master, memory_mb, dict(conf))
+        ).spark_session
+    _JVM_SESSIONS.append(spark)
+    return spark
 
 
 def _cluster_session(conf: tuple[tuple[str, str], ...]) -> SparkSession:
@@ -55,32 +137,3 @@ def _cluster_session(conf: tuple[tuple[str, str], ...]) -> SparkSession:
         builder = builder.config(key, value)
     session: SparkSession = builder.getOrCreate()
     return session
-
-
-@cache
-def _resource(
-    engine: str, master: str, conf: tuple[tuple[str, str], ...], memory_mb: int
-) -> LazyPySparkResource:
-    from dagster_pyspark import LazyPySparkResource
-
-    if engine == "sail":
-        return LazyPySparkResource(spark_config={"spark.remote": f"sc://localhost:{_start_sail(memory_mb)}"})
-    if engine == "spark":
-        return LazyPySparkResource(spark_config=jvm_conf(master, memory_mb, dict(conf)))
-    raise SettingsError(f"spark.engine {engine!r} is unknown")
-
-
-_SERVERS: list[Any] = []  # the embedded server stops when its handle is collected
-
-
-def _start_sail(memory_mb: int) -> int:
-    """Start the embedded engine in this process; the port it listens on (loopback only)."""
-    os.environ.setdefault("RUST_LOG", "error")
-    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
-    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(memory_mb * 1024 * 1024))
-    from pysail.spark import SparkConnectServer  # local only: a cluster does not have it
-
-    server = SparkConnectServer()
-    server.start()
-    _SERVERS.append(server)
-    return int(server.listening_address[1])

@@ -6,12 +6,19 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ledger.errors import SettingsError
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 OLDEST_JAVA = 17
+_INTERRUPT_SEC = 3
 _DELTA = "io.delta:delta-spark_2.13:4.4.0"
 # What pyspark ships already, newer: a second copy on the class path is a download and a risk.
 _SHIPPED_WITH_SPARK = (
@@ -72,3 +79,16 @@ def java_version(environ: Mapping[str, str] | None = None) -> int | None:
         return None
     number = re.search(r'version "(?:1\.)?(\d+)', printed)
     return int(number.group(1)) if number else None
+
+
+def interrupt_jvm(spark: SparkSession) -> None:
+    """Cancel what the JVM computes for this process; a JVM that is gone, or does not answer, has nothing to cancel."""
+
+    def ask() -> None:
+        with suppress(Exception):
+            spark.interruptAll()
+            spark.sparkContext.cancelAllJobs()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_INTERRUPT_SEC)

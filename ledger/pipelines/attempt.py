@@ -135,8 +135,8 @@ def recorded_failure(
         try:
             attempt = attempt_of(run, pipeline, window, outcome, message=first_line(error))
             record_failure(run.lakehouse, attempt)
-        except Exception:
-            logger.exception("the failure of %s could not be recorded", pipeline)
+        except Exception as second:
+            logger.error("the failure of %s could not be recorded: %s", pipeline, first_line(second))
         raise
 
 

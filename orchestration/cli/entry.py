@@ -16,6 +16,8 @@ from ledger.errors import LedgerError, ParameterError, SettingsError
 from ledger.shown import shown
 from orchestration.cli import terminal
 from orchestration.cli.parser import parser, settings_given
+from orchestration.interrupts import MESSAGE, interruptible
+from resources.shared_host import keep_files_private
 
 _GC_THRESHOLD = 100_000
 
@@ -24,21 +26,21 @@ def console_script() -> int:
     """The console script: :func:`main`, sparing garbage collections over what lives as long as the process."""
     terminal.keep_descriptors()
     gc.set_threshold(_GC_THRESHOLD)
-    code = main()
+    code = main(may_exit=True)
     gc.freeze()  # leaving would look at every object of Dagster's once more, for most of a second
     return code
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command."""
+def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
+    """Run one command. ``may_exit``: see :func:`orchestration.interrupts.interruptible`."""
     terminal.prepare()
     try:
-        return _run(argv)
+        return _run(argv, may_exit=may_exit)
     except (ParameterError, SettingsError) as error:
         terminal.tell(shown(error))
         return 2
     except KeyboardInterrupt:
-        terminal.tell("interrupted; the same command run again continues safely")
+        terminal.tell(MESSAGE.removeprefix("ledgerctl: "))
         return 1
     except Exception as error:
         if os.environ.get("LEDGERCTL_DEBUG"):
@@ -47,14 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: Sequence[str] | None, *, may_exit: bool) -> int:
     try:
         arguments = parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     except SystemExit as stop:  # the help, or bad usage
         terminal.flush()
         return int(stop.code or 0)
     _show_progress()
-    with _overriding(settings_given(arguments)):
+    keep_files_private()
+    with _overriding(settings_given(arguments)), interruptible(may_exit=may_exit):
         return int(arguments.command(arguments))
 
 

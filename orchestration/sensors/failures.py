@@ -12,8 +12,8 @@ import dagster as dg
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 
-from assets.execution import INTERRUPTED
 from assets.finalize import OP, FailedRun, finalizer_of, windows_of
+from assets.limits import INTERRUPTED
 from ledger.errors import ParameterError
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
 from orchestration.run_config import TICK_TAG, Pipeline, refuse_range
@@ -151,6 +151,14 @@ def _request(run: dg.DagsterRun, pipeline: Pipeline, config: FailedRun) -> dg.Ru
 
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEvent) -> str:
     """The first step's failure in its own words, else what Dagster says of the run's end (a crash, a limit)."""
+    if said := words_of_failure(instance, run):
+        return said
+    error = getattr(event.event_specific_data, "error", None)
+    return str(error.message).strip() if error else (event.message or "the run failed")
+
+
+def words_of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """What the run's first failed step said; None when none did, or was only told to end."""
     for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         data = record.get_dagster_event().step_failure_data
         described = data.user_failure_data.description if data.user_failure_data else None
@@ -160,5 +168,4 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEven
             return described
         if data.error:
             return str(data.error.message).strip()
-    error = getattr(event.event_specific_data, "error", None)
-    return str(error.message).strip() if error else (event.message or "the run failed")
+    return None

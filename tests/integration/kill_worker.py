@@ -1,8 +1,8 @@
 """Runs commands in forked children that kill themselves at a given write boundary. See :mod:`test_kill`.
 
-Started as ``python -m tests.integration.kill_worker PORT``. Everything is imported once; then every line on standard
+Started as ``python -m tests.integration.kill_worker ADDRESS``. Everything is imported once; then every line on standard
 input is a JSON object ``{"environment": {}, "arguments": [], "boundary": n, "log": path}``, for which a child is forked
-and waited for, and its wait status is printed. The child talks to the Spark Connect server at PORT, so that it need not
+and waited for, and its wait status is printed. The child talks to the Spark Connect server at ADDRESS, so that it need not
 start an engine of its own: at a boundary no statement is in flight, and an engine that lives on knows nothing of the
 run. (Kills of a whole process, engine included and at any moment, are the other half of the test.)
 """
@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import orchestration.definitions
@@ -23,10 +24,11 @@ from tests.boundaries import boundaries
 _LOADED = orchestration.definitions.defs  # imported before the fork, so that no child has to
 
 
-def run(order: dict[str, Any], port: int) -> int:
+def run(order: dict[str, Any], address: str) -> int:
     """The command of an order, in this process, which does not outlive the boundary."""
     os.environ.update(order["environment"])
-    resources.spark._start_sail = lambda memory_mb: port
+    engine: Any = SimpleNamespace(address=address, is_alive=True, start=lambda: None)
+    resources.spark.embedded_engine = lambda memory_mb, allow_shared_host: engine  # type: ignore[assignment]
     passed = 0
 
     def die(_: str) -> None:
@@ -42,14 +44,14 @@ def run(order: dict[str, Any], port: int) -> int:
         return main(order["arguments"])
 
 
-def serve(port: int) -> None:
+def serve(address: str) -> None:
     """One child at a time."""
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(run(json.loads(line), port))
+            os._exit(run(json.loads(line), address))
         print(os.waitpid(child, 0)[1], flush=True)
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(sys.argv[1])

@@ -39,9 +39,9 @@ pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="
 class Killer:
     """Prepares homes in which a run was killed at a boundary, ahead of the tests that ask for them."""
 
-    def __init__(self, root: Path, port: int, start: Home) -> None:
+    def __init__(self, root: Path, address: str, start: Home) -> None:
         self._root, self._start = root, start
-        command = [sys.executable, "-m", "tests.integration.kill_worker", str(port)]
+        command = [sys.executable, "-m", "tests.integration.kill_worker", address]
         self._worker = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -90,8 +90,8 @@ class Killer:
 def killer(
     spark: SparkSession, day_1: Template, days_1_2: Template, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Killer]:
-    (server,) = resources.spark._SERVERS
-    made = Killer(tmp_path_factory.mktemp("killed"), server.listening_address[1], day_1.home)
+    (engine,) = resources.spark._ENGINES
+    made = Killer(tmp_path_factory.mktemp("killed"), engine.address, day_1.home)
     for slot in range(SLOTS):
         for boundary in boundaries_of(slot, len(days_1_2.boundaries)):
             made.order(boundary)

@@ -23,7 +23,7 @@ from tests.orchestration.postgres import postgres
 from tests.orchestration.records import STARTED, SUCCESS, D, Records, day, requested
 from tests.support import DAY_1, Home, Template, ledgerctl
 
-STORAGE = {"storage", "event_log_storage"}
+STORAGE = {"storage", "run_storage", "schedule_storage", "event_log_storage"}
 
 
 def config(storage: str) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""What a run of ``ledgerctl`` leaves when it was told to end, or lost its engine: put in order before the command ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import dagster as dg
+
+from assets.limits import INTERRUPTED, new_run
+from configs.settings import load_settings
+from ledger.pipelines.attempt import first_line
+from resources.environments import ledger_of
+
+_RECORDING_SEC = 7
+logger = logging.getLogger("ledger.run")
+
+
+def end_interrupted(instance: dg.DagsterInstance, run_id: str) -> None:
+    """The run is ended, and its failure recorded once, as the sensors would (which a laptop may not run)."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return
+    if not run.is_finished:
+        instance.report_run_canceled(run, INTERRUPTED)
+    if not load_settings().has_local_tables:
+        return
+    new_run()
+    recording = threading.Thread(target=_record, args=(instance, run_id), daemon=True)
+    recording.start()
+    recording.join(_RECORDING_SEC)
+    if recording.is_alive():
+        logger.warning("the failure is not recorded yet; the sensor %r will", "pipeline_failed")
+
+
+def _record(instance: dg.DagsterInstance, run_id: str) -> None:
+    from orchestration.definitions import defs
+    from orchestration.sensors.failures import finalizer_requests, words_of_failure
+
+    try:
+        run = instance.get_run_by_id(run_id)
+        if run is None:
+            return
+        why = words_of_failure(instance, run) or INTERRUPTED
+        asked = finalizer_requests(instance, ledger_of(load_settings()), run, why)
+        for request in asked.run_requests or [] if isinstance(asked, dg.SensorResult) else []:
+            defs.resolve_job_def(request.job_name or "").execute_in_process(
+                run_config={
+                    **request.run_config,
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
+                instance=instance,
+                tags=dict(request.tags),
+                raise_on_error=False,
+            )
+    except Exception as error:
+        logger.warning("the failure could not be recorded: %s", first_line(error))

@@ -1,0 +1,209 @@
+"""The embedded engine belongs to its user alone: its port, its socket, its environment, and its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+import resources.shared_host
+from configs.settings import ROOT, load_settings
+from ledger.errors import SettingsError
+from resources.engine import EmbeddedEngine
+from resources.salt import SALT_VARIABLE, secrets_hidden
+
+NOBODY = 65534
+SALT = "canary-5f3e"
+pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="the embedded engine's")
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user for a moment")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedEngine]:
+    """An engine of this test alone, started by a process that knows the salt."""
+    monkeypatch.setenv(SALT_VARIABLE, SALT)
+    made = EmbeddedEngine(memory_mb=512, allow_shared_host=False)
+    made.start()
+    yield made
+    made.kill()
+
+
+def owned_sockets(pid: int) -> set[str]:
+    return {
+        os.readlink(link).removeprefix("socket:[").removesuffix("]")
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if os.readlink(link).startswith("socket:")
+    }
+
+
+def test_it_listens_on_no_port_of_the_machine(engine: EmbeddedEngine) -> None:
+    assert engine.pid is not None
+    inodes = owned_sockets(engine.pid)
+    lines = [
+        line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    assert inodes, "it has its port, in a network of its own"
+    assert not [line for line in lines if line.split()[9] in inodes]
+
+
+def as_another_user(code: str, *arguments: str) -> str:
+    """What a program of user ``nobody`` prints."""
+    program = f"""
+import os, socket, sys  # read as root, used as nobody
+os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
+{textwrap.dedent(code)}"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@as_root
+def test_another_user_runs_no_python_in_it(engine: EmbeddedEngine) -> None:
+    """The way in that we use ourselves answers nobody else: the connection is closed before a byte of it is read."""
+    name = engine.address.removeprefix("unix-abstract:")
+    code = """
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect("\\0" + sys.argv[1])
+            try:
+                s.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+                print("answer:", s.recv(100))
+            except ConnectionError:
+                print("answer:", b"")
+    """
+    assert "answer: b''" in as_another_user(code, name)
+    with socket.socket(socket.AF_UNIX) as own:
+        own.connect(f"\0{name}")
+        own.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        assert own.recv(100), "its owner is answered"
+
+
+@as_root
+def test_another_user_reads_no_salt_and_enters_no_network_of_it(engine: EmbeddedEngine) -> None:
+    code = """
+        for path in ("environ", "ns/net"):
+            try:
+                fd = os.open(f"/proc/{sys.argv[1]}/{path}", os.O_RDONLY)
+                print("opened", path)
+            except PermissionError:
+                print("refused", path)
+    """
+    assert as_another_user(code, str(engine.pid)).split() == ["refused", "environ", "refused", "ns/net"]
+
+
+def test_no_secret_is_in_its_environment(engine: EmbeddedEngine) -> None:
+    assert SALT not in Path(f"/proc/{engine.pid}/environ").read_text()
+    assert os.environ[SALT_VARIABLE] == SALT, "C's operation finds it where it was"
+
+
+def test_no_operation_sees_the_salt_from_within(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that runs in the engine, of whatever operation."""
+    monkeypatch.setenv(SALT_VARIABLE, SALT)
+    seen = F.udf(
+        lambda _: repr(
+            (dict(__import__("os").environ), __import__("pathlib").Path("/proc/self/environ").read_text())
+        ),
+        "string",
+    )
+    (row,) = spark.range(1).select(seen("id").alias("seen")).collect()
+    assert "PATH" in row["seen"]
+    assert SALT not in row["seen"]
+
+
+def test_the_other_engine_is_started_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SALT_VARIABLE, SALT)
+    with secrets_hidden():
+        environment = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+    assert SALT not in environment
+    assert os.environ[SALT_VARIABLE] == SALT
+
+
+def test_an_interrupt_of_the_terminal_does_not_reach_it(engine: EmbeddedEngine) -> None:
+    assert engine.pid is not None
+    assert os.getsid(engine.pid) == engine.pid
+
+
+def test_it_ends_with_its_parent_however_that_ends() -> None:
+    code = "from resources.engine import EmbeddedEngine as E\nimport os\ne = E(memory_mb=512, allow_shared_host=True)\n"
+    code += "e.start(); print(e.pid, flush=True); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    engine, until = Path(f"/proc/{int(done.stdout)}"), time.monotonic() + 5
+    while engine.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not engine.exists()
+
+
+def unable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without namespaces: the engine's program says so, as it does where the kernel refuses."""
+    program = tmp_path / "engine.py"
+    source = Path(ROOT / "resources" / "engine_process.py").read_text()
+    program.write_text(source.replace("if libc.unshare(flags) != 0:", "if True:"))
+    monkeypatch.setattr("resources.engine._PROGRAM", program)
+
+
+def test_it_is_refused_where_other_people_could_reach_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unless a setting says that they may."""
+    unable(monkeypatch, tmp_path)
+    monkeypatch.setattr("resources.engine.other_people", lambda: ["mallory"])
+    with pytest.raises(SettingsError, match=r"mallory.*spark\.allow_shared_host: true"):
+        EmbeddedEngine(memory_mb=512, allow_shared_host=False).start()
+    accepted = EmbeddedEngine(memory_mb=512, allow_shared_host=True)
+    accepted.start()
+    assert accepted.is_alive
+    accepted.kill()
+
+
+def test_it_is_not_refused_where_nobody_else_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container, where the kernel's namespaces are often not to be had."""
+    unable(monkeypatch, tmp_path)
+    monkeypatch.setattr("resources.engine.other_people", list)
+    alone = EmbeddedEngine(memory_mb=512, allow_shared_host=False)
+    alone.start()
+    assert alone.is_alive
+    alone.kill()
+
+
+def test_people_are_accounts_with_a_shell_and_owners_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither services nor root nor ourselves."""
+    import pwd
+
+    accounts = [
+        pwd.struct_passwd((name, "x", uid, uid, "", "/", shell))
+        for name, uid, shell in (
+            ("root", 0, "/bin/bash"),
+            ("postgres", 101, "/bin/bash"),
+            ("me", os.getuid(), "/bin/bash"),
+            ("nobody", 65534, "/bin/sh"),
+            ("robot", 1001, "/usr/sbin/nologin"),
+            ("ann", 1002, "/bin/zsh"),
+        )
+    ]
+    monkeypatch.setattr("pwd.getpwall", lambda: accounts)
+    people = resources.shared_host.other_people()
+    assert "ann" in people
+    assert not {"root", "postgres", "me", "nobody", "robot"} & set(people)
+
+
+def test_what_is_created_is_its_users_alone(tmp_path: Path) -> None:
+    code = "from resources.shared_host import keep_files_private as k; import pathlib, sys; k()\n"
+    code += "p = pathlib.Path(sys.argv[1]) / 'folder'; p.mkdir(); (p / 'file').write_text('')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "folder" / "file").stat().st_mode & 0o777 == 0o600
