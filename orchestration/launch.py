@@ -89,8 +89,6 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
         raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOB_OPS)}")
     settings = load_settings()
     given = {name: value for name, value in parameters.items() if value.strip()}
-    if job in _READ_LANDING and settings.bronze.ingest == "landing":
-        landing_root(settings)
     if job in _JOB_PIPELINES:
         return _plan_pipeline(job, _JOB_PIPELINES[job], given, partition, settings)
     _refuse_unknown(job, given, _PARAMETERS.get(job, ()))
@@ -110,6 +108,7 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
         is_prod=False,
         partition=_partition(partition, settings, including_today=True),
     )
+    _require_landing(job, settings)
     return [Launch(job, window.date_kst, {}) for window in what.windows]
 
 
@@ -130,6 +129,9 @@ def _plan_pipeline(
     shared = {
         k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
     }
+    for window in what.windows if what.is_backfill else ():
+        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
+    _require_landing(job, settings)
     if not what.windows:
         window = _guardrail_default(ledger, settings)
         return [_incremental(job, window, shared)]
@@ -140,6 +142,12 @@ def _plan_pipeline(
     for window in what.windows:
         _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
     return [Launch(job, w.date_kst, {**shared, "run_mode": "backfill"}) for w in what.windows]
+
+
+def _require_landing(job: str, settings: Settings) -> None:
+    """A typo in the landing's name must not look like a day without files; asked before Spark starts."""
+    if job in _READ_LANDING and settings.bronze.ingest == "landing":
+        landing_root(settings)
 
 
 def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:

@@ -138,6 +138,7 @@ def test_an_empty_warehouse_says_what_to_do(home: Home, command: tuple[str, ...]
 
 def test_a_verdict_that_cannot_be_read_hides_no_failure(home: Home) -> None:
     """INV-28: before the catalog exists both say so; the run's own reason comes first."""
+    home.landing.mkdir(parents=True)
     done = ledgerctl("run", "pipeline_silver_materialization", "--partition", DAY_1)
     assert done.code == 1
     errors = [line for line in done.err.splitlines() if line.startswith("ledgerctl: ")]
