@@ -136,6 +136,7 @@ def test_schedules_and_sensors_read_it_alike(on_postgres: Home) -> None:
 
 def test_a_missing_address_is_named(on_postgres: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """INV-28: the variable that is missing, not a traceback."""
+    on_postgres.landing.mkdir(parents=True, exist_ok=True)
     monkeypatch.delenv("LEDGER_PG_HOST")
     done = ledgerctl("run", "pipeline_a_guardrail", "--partition", DAY_1)
     assert done.code in (1, 2)
