@@ -31,9 +31,7 @@ _DAMAGED = (
 _WHOLE = "nothing of this write was committed, the tables are whole"
 
 
-def named(
-    error: BaseException, table: str | None = None, *, place: str = "the warehouse"
-) -> StorageError | None:
+def named(error: BaseException, table: str | None = None, *, place: str | None = None) -> StorageError | None:
     """The fault by its name when a disk, a file or a permission is at fault, else None.
 
     ``table``: the table that was being written; without it the path in the error's text tells. ``place``: what the
@@ -60,7 +58,8 @@ def named(
             f"{place} cannot be read or written: {sign}",
             table=table,
             file=file,
-            action=f"see that its disk has space and that this user may write there, and run the same command again; {_WHOLE}",
+            action="see that its disk has space and that this user may write there, and run the same command again;"
+            f" {_WHOLE}",
         )
     return _of_a_file(stored, text)
 
