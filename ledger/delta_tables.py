@@ -45,7 +45,8 @@ class DeltaTables:
     # -- where a table lies ---------------------------------------------------------------------------------------
 
     def ref(self, table: Table) -> str:
-        """How SQL names the table."""
+        """How SQL names the table; raises as :meth:`read` does when it is not as its contract."""
+        self._hold_to_contract(table)
         return self._place(table).ref
 
     def path(self, table: Table) -> str:

@@ -14,6 +14,7 @@ from ledger.errors import LedgerError, StorageError
 _STORED = re.compile(r"/(bronze|silver|gold)/(\w+)/([^\s\"'`]+?\.(?:parquet|json|crc))")
 _FULL = ("No space left on device", "database or disk is full", "Disk quota exceeded")
 _READ_ONLY = ("Read-only file system", "Permission denied", "attempt to write a readonly database")
+_NOT_WRITTEN = (*_READ_ONLY, "disk I/O error", "unable to open database file")
 _GONE = (
     "No such file or directory",
     "not found",
@@ -30,9 +31,7 @@ _DAMAGED = (
 _WHOLE = "nothing of this write was committed, the tables are whole"
 
 
-def named(
-    error: BaseException, table: str | None = None, *, place: str = "the warehouse"
-) -> StorageError | None:
+def named(error: BaseException, table: str | None = None, *, place: str | None = None) -> StorageError | None:
     """The fault by its name when a disk, a file or a permission is at fault, else None.
 
     ``table``: the table that was being written; without it the path in the error's text tells. ``place``: what the
@@ -44,21 +43,23 @@ def named(
     stored = _STORED.search(text)
     file = stored[3] if stored else getattr(error, "filename", None)
     table = f"{stored[1]}.{stored[2]}" if stored else table
-    if "sqlite" in text:
-        place = "DAGSTER_HOME"
+    is_instance = "sqlite" in text
+    place = "DAGSTER_HOME" if is_instance else place or ("the warehouse" if table else None)
     if number in (errno.ENOSPC, errno.EDQUOT) or _any(_FULL, text):
         return StorageError(
-            f"no space is left on the disk of {place}",
+            f"no space is left on the disk of {place or 'the warehouse, of TMPDIR or of DAGSTER_HOME'}",
             table=table,
             file=file,
             action=f"free some space there and run the same command again; {_WHOLE}",
         )
-    if number == errno.EROFS or _any(_READ_ONLY, text):
+    sign = _any(_NOT_WRITTEN if is_instance else _READ_ONLY, text)
+    if sign and place:  # else it may be any file: its own words say more
         return StorageError(
-            f"{place} cannot be written: {_any(_READ_ONLY, text) or 'Read-only file system'}",
+            f"{place} cannot be read or written: {sign}",
             table=table,
             file=file,
-            action=f"make it writable for this user and run the same command again; {_WHOLE}",
+            action="see that its disk has space and that this user may write there, and run the same command again;"
+            f" {_WHOLE}",
         )
     return _of_a_file(stored, text)
 

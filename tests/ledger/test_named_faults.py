@@ -81,7 +81,7 @@ def test_a_read_only_warehouse_is_named(
     make_read_only(disk)
     for write in writes(lake):
         with pytest.raises(
-            StorageError, match=r"the warehouse cannot be written: Read-only file system \[table="
+            StorageError, match=r"the warehouse cannot be read or written: Read-only file system \[table="
         ):
             write()
     assert len(stored(lake, ITEMS)) == 2
@@ -133,6 +133,7 @@ def test_other_errors_keep_their_own_words() -> None:
     assert first_line(ValueError("what\nnow")) == "ValueError: what"
     assert first_line(LedgerError("plain", table="t")) == "plain [table=t]"
     assert named(LedgerError("No space left on device")) is None
+    assert named(PermissionError(errno.EACCES, "Permission denied", "/landing/a.csv")) is None
     assert named(FileNotFoundError("No such file or directory: '/elsewhere'")) is None
 
 
