@@ -28,7 +28,7 @@ def shown(day_1: Template) -> dict[str, dict[str, Any]]:
 def test_a_silver_table_counts_its_own_rows(
     day_1: Template, shown: dict[str, dict[str, Any]], table: str
 ) -> None:
-    """INV-54: its candidates and its own quarantine, of which the first day has two rows in two tables."""
+    """INV-23: its candidates and its own quarantine, of which the first day has two rows in two tables."""
     bad = [r for r in day_1.home.rows("silver.bad_records") if r["source_table"] == f"silver.{table}"]
     metadata = shown[f"silver/{table}"]
     assert metadata["rows_quarantined"] == len(bad)
@@ -43,7 +43,7 @@ def test_a_silver_table_counts_its_own_rows(
 
 
 def test_of_a_table_with_several_writers_each_shows_its_rows(shown: dict[str, dict[str, Any]]) -> None:
-    """INV-54: counts and samples of exceptions and states alike."""
+    """INV-23: counts and samples of exceptions and states alike."""
     others = {"dq": "ledger |", "recon": "SUPPLY_MISMATCH", "supply": "RECON_DRIFT_HIGH"}
     for writer, other in others.items():
         metadata = shown[f"gold/exception_ledger/{writer}"]
@@ -56,6 +56,6 @@ def test_of_a_table_with_several_writers_each_shows_its_rows(shown: dict[str, di
 
 
 def test_the_quarantine_shows_the_window_s_rows(day_1: Template, shown: dict[str, dict[str, Any]]) -> None:
-    """INV-54: they lie on the day on which they were detected, not on the day of the run."""
+    """INV-23: they lie on the day on which they were detected, not on the day of the run."""
     metadata = shown["silver/bad_records"]
     assert metadata["dagster/partition_row_count"] == len(day_1.home.rows("silver.bad_records")) > 0
