@@ -77,7 +77,7 @@ def finalizer_requests(
             continue
         config = _config(run, started_at, why)
         try:
-            refuse_range(run.tags)  # or the run would seem to have been one of the default day
+            _refuse_without_a_day(instance, run, pipeline)
             windows_of(ledger, pipeline, config)
         except ParameterError as error:
             left_out.append(f"{pipeline}: refused, nothing was started ({error})")
@@ -109,6 +109,14 @@ def attempt_started(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: 
         stats = instance.get_run_stats(run.run_id)
         begun = [time for time in (stats.start_time, stats.launch_time) if time is not None][:1]
     return datetime.fromtimestamp(min(begun), UTC) if begun else None
+
+
+def _refuse_without_a_day(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> None:
+    """What the run's own operations refused, or it would seem to have been a run of the default day."""
+    refuse_range(run.tags)
+    is_gated = f"{pipeline}_gate" in _planned(instance, run, pipeline)
+    if is_gated and PARTITION_NAME_TAG not in run.tags:
+        raise ParameterError("parameter partition: the gate asks about one KST day, and none was given")
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> list[str]:

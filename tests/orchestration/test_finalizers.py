@@ -142,7 +142,12 @@ def test_what_was_never_started_is_no_attempt(records: Records) -> None:
 
 @pytest.mark.parametrize(
     ("tags", "pending"),
-    [({"dagster/will_retry": "true"}, True), ({"dagster/will_retry": "false"}, False), ({}, True)],
+    [
+        ({"dagster/will_retry": "true"}, True),
+        ({"dagster/will_retry": "false"}, False),
+        ({}, True),
+        ({"dagster/max_retries": "0"}, False),
+    ],
 )
 def test_a_pending_retry_is_waited_for(records: Records, tags: dict[str, str], pending: bool) -> None:
     """INV-38: also in the moment before Dagster has tagged the run."""

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 
+import dagster as dg
 import pytest
 
 from assets.limits import attempt_deadline
 from ledger.errors import AttemptTimeoutError
-from orchestration.processes import PROCESS_TAG, busy_with, is_dead, this_process
+from orchestration.definitions import defs
+from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, is_dead, this_process
 from tests.orchestration.records import FAILURE, STARTED, D, Records
 from tests.support import DAY_2, Home, ledgerctl
 
@@ -43,6 +45,63 @@ def test_a_run_whose_process_died_is_ended(records: Records) -> None:
     ended = records.instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status == FAILURE
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        *("bronze_ingest", "ledger_health", "bad_records_retention_cleanup", "sync_dim_rule_scd2"),
+        *("bootstrap_catalog", "pipeline_b_finalize_failure"),
+    ],
+)
+def test_a_dead_run_of_any_job_is_ended_by_whoever_looks(records: Records, job: str) -> None:
+    """INV-31: also by a look at other work; a live one is at work, and the schedules say which run it is."""
+    definition = defs.resolve_job_def(job)
+    required = {"dagster_run_id": "r", "run_id": "r", "started_at": "2026-02-10T00:00:00Z", "message": "m"}
+    config = (
+        {"ops": {"pipeline_b_record_failure": {"config": required}}} if job.startswith("pipeline_b") else None
+    )
+    dead, live = (
+        records.instance.create_run_for_job(
+            definition, run_config=config, status=STARTED, tags={PROCESS_TAG: mark}
+        )
+        for mark in (f"{socket.gethostname()}:{os.getpid()}:0", this_process())
+    )
+    end_dead_runs(records.instance)
+    ended = records.instance.get_run_by_id(dead.run_id)
+    assert ended is not None
+    assert ended.status == FAILURE
+    assert f"run {live.run_id[:8]} (started" in str(busy_with(records.instance, job))
+
+
+def test_a_run_that_was_to_be_cancelled_ends_as_cancelled(records: Records) -> None:
+    """INV-31: its process died before it could say so."""
+    mark = f"{socket.gethostname()}:{os.getpid()}:0"
+    run = records.run("pipeline_b", D, dg.DagsterRunStatus.CANCELING, tags={PROCESS_TAG: mark})
+    assert busy_with(records.instance, "pipeline_b") is None
+    ended = records.instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status == dg.DagsterRunStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("job", "command"),
+    [
+        ("bronze_ingest", ("ingest", DAY_2)),
+        ("sync_dim_rule_scd2", ("run", "sync_dim_rule_scd2")),
+        ("bad_records_retention_cleanup", ("run", "bad_records_retention_cleanup")),
+    ],
+)
+def test_loads_syncs_and_clean_ups_are_not_overtaken_either(
+    after_day_1: Home, records: Records, job: str, command: tuple[object, ...]
+) -> None:
+    """INV-31: one run at a time, from the command line as from the queue."""
+    records.instance.create_run_for_job(
+        defs.resolve_job_def(job), status=STARTED, tags={PROCESS_TAG: this_process()}
+    )
+    done = ledgerctl(*command)
+    assert done.code == 1
+    assert "is still at work -> wait for it or cancel it" in done.err
 
 
 def this_process_of(pid: int) -> str:

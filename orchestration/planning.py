@@ -1,0 +1,174 @@
+"""Which runs a command asks for, and what is refused before any of them starts (spec section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assets.retention import RETENTION_JOB, is_dry_run, retention_days
+from configs.settings import Settings, load_settings
+from ledger.errors import ParameterError
+from ledger.gold import dim_rule_scd2
+from ledger.state import read_state
+from ledger.tables import ALL
+from ledger.window import Window, kst_day
+from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
+from resources.environments import ledger_of
+from resources.ledger import LedgerResource, landing_root
+from resources.parameters import RunParameters
+
+JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
+_PARAMETERS = {
+    "bronze_ingest": ("date_kst_start", "date_kst_end"),
+    "sync_dim_rule_scd2": ("seed_path",),
+    RETENTION_JOB: ("retention_days", "dry_run"),
+}
+_READ_LANDING = ("bronze_ingest", PIPELINE_JOBS["pipeline_a"], PIPELINE_JOBS["pipeline_silver"])
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One Dagster run to be made: its job, day and parameters."""
+
+    job: str
+    day: date | None
+    parameters: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.day}" if self.day else self.job
+
+
+def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:
+    """The runs that a command asks for, one per KST day, ascending. Starts no Spark, except for A's default window.
+
+    Raises :class:`ParameterError` or :class:`SettingsError` naming the parameter or setting that is wrong.
+    """
+    if job not in JOB_OPS:
+        raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOB_OPS)}")
+    settings = load_settings()
+    given = {name: value for name, value in parameters.items() if value.strip()}
+    if job in JOB_PIPELINES:
+        return _plan_pipeline(job, JOB_PIPELINES[job], given, partition, settings)
+    _refuse_unknown(job, given, _PARAMETERS.get(job, ()))
+    if job == RETENTION_JOB:
+        retention_days(given.get("retention_days", ""), settings.retention.days)
+        is_dry_run(given.get("dry_run", ""))
+    if job != "bronze_ingest":
+        if partition:
+            raise ParameterError(f"parameter partition: {job} has no partitions")
+        return [Launch(job, None, given)]
+    # Landing days follow the rules of a backfill of A: whole days, today included.
+    what = resolve(
+        "pipeline_a",
+        RunParameters(**({"run_mode": "backfill"} | given)),
+        now=LedgerResource().now(),
+        default_run_id="ingest",
+        is_prod=False,
+        partition=_partition(partition, settings, including_today=True),
+    )
+    _require_landing(job, settings)
+    return [Launch(job, window.date_kst, {}) for window in what.windows]
+
+
+def _plan_pipeline(
+    job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
+) -> list[Launch]:
+    _refuse_unknown(job, given, ALLOWED[pipeline])
+    ledger = ledger_of(settings)
+    now = ledger.now()
+    what = resolve(
+        pipeline,
+        RunParameters(**given),
+        now=now,
+        default_run_id="root",
+        is_prod=settings.is_prod,
+        partition=_partition(partition, settings, including_today=pipeline == "pipeline_a"),
+    )
+    shared = {
+        k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
+    }
+    for window in what.windows if what.is_backfill else ():
+        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
+    _require_landing(job, settings)
+    if not what.windows:
+        window = _guardrail_default(ledger, settings)
+        return [_incremental(job, window, shared)]
+    if pipeline == "pipeline_a" and not what.is_backfill and "start_ts" in given:
+        return [_incremental(job, Window(what.windows[0].start, what.windows[-1].end), shared)]
+    if pipeline == "pipeline_silver" and any(not w.is_kst_day for w in what.windows):
+        return [_incremental(job, window, shared) for window in what.windows]
+    for window in what.windows:
+        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
+    return [Launch(job, w.date_kst, {**shared, "run_mode": "backfill"}) for w in what.windows]
+
+
+def _require_landing(job: str, settings: Settings) -> None:
+    """A typo in the landing's name must not look like a day without files; asked before Spark starts."""
+    if job in _READ_LANDING and settings.bronze.ingest == "landing":
+        landing_root(settings)
+
+
+def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:
+    with ledger.lakehouse(settings) as lakehouse:
+        return default_guardrail_window(ledger.now(), read_state(lakehouse, "pipeline_a").last_processed_end)
+
+
+def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
+    """An incremental run belongs to the daily partition of its window's last instant."""
+    times = {"start_ts": window.start.isoformat(), "end_ts": window.end.isoformat()}
+    return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
+
+
+def parameters_of(job: str) -> tuple[str, ...]:
+    """The parameters that a job takes on the command line."""
+    pipeline = JOB_PIPELINES.get(job)
+    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
+
+
+def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in allowed:
+            raise ParameterError(
+                f"parameter {name}: {job} does not take it", action=f"it takes {', '.join(allowed) or 'none'}"
+            )
+
+
+def _partition(text: str | None, settings: Settings, *, including_today: bool) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f"parameter partition: {text!r} is not a day such as 2026-02-01") from None
+    first = settings.partitions.start_date
+    last = kst_day(LedgerResource().now()) - timedelta(days=0 if including_today else 1)
+    if not first <= day <= last:
+        raise ParameterError(
+            f"parameter partition: {day} is not between {first} (partitions.start_date) and {last}",
+            action="choose a KST day that has ended" if day > last else "choose a later day",
+        )
+    return day
+
+
+def preparations(settings: Settings) -> Iterator[Launch]:
+    """What a day needs first: the catalog where a table is missing, the rules where there are none.
+
+    Nothing on Databricks: there both jobs are the operator's, on demand (runbook, section 2).
+    """
+    if not settings.has_local_tables:
+        return
+    with ledger_of(settings).lakehouse(settings) as lakehouse:
+        is_complete = all(lakehouse.exists(table) for table in ALL)
+        if not is_complete:
+            yield Launch("bootstrap_catalog", None, {})
+        if not lakehouse.count(dim_rule_scd2.TABLE):
+            yield Launch("sync_dim_rule_scd2", None, {})
+
+
+def day_launches(day: date, settings: Settings, run_id: str | None) -> list[Launch]:
+    """Ingest (unless another system fills Bronze), then A as a backfill, Silver, B and C of one KST day."""
+    parameters = {"run_mode": "backfill", **({"run_id": run_id} if run_id else {})}
+    ingest = [Launch("bronze_ingest", day, {})] if settings.bronze.ingest == "landing" else []
+    return [*ingest, *[Launch(job, day, parameters) for job in PIPELINE_JOBS.values()]]
