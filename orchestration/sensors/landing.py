@@ -14,13 +14,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from configs.settings import Settings
 from ledger.bronze.still_written import SETTLE as SETTLE
 from ledger.errors import IngestError
 from ledger.window import kst_day
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from orchestration.processes import run_at_work
 from orchestration.runs import REASON_TAG, succeeded_days
 from orchestration.schedules import request
 from orchestration.sensors.arrivals import Arrived, Landing
@@ -124,9 +124,7 @@ def _requests(
 ) -> list[dg.RunRequest]:
     """A run per ready day, noted in ``known``; one load at a time, what came meanwhile is for the next evaluation."""
     done = succeeded_days(instance, "pipeline_silver") if ready else set()
-    is_loading = bool(ready) and bool(
-        instance.get_runs(dg.RunsFilter(job_name=INGEST_JOB, statuses=NOT_FINISHED_STATUSES), limit=1)
-    )
+    is_loading = bool(ready) and run_at_work(instance, INGEST_JOB) is not None
     requests = []
     for day in ready:
         if day not in done and is_loading:
