@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _CAP_SYS_ADMIN = 21
 _NOBODY = 65534
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _LOST_PARENT_SEC = 1.0
+_PAUSE_SEC = 0.05
 _BUFFER_BYTES = 1 << 18
 
 
@@ -77,21 +79,30 @@ class _Gate:
                 self.error = str(error)
                 self.opened.set()
                 return
-        self._server.start()
+        try:
+            self._server.start()
+        except Exception as error:  # whatever it is, the parent waits for a word
+            self.error = str(error) or type(error).__name__
         self.opened.set()
-        address = self._server.listening_address
-        while True:
-            client, _ = self._listener.accept()
+        while not self.error:
             try:
-                if _peer_uid(client) != os.geteuid():
-                    raise PermissionError("not of the engine's owner")
-                engine = socket.create_connection(address)
-            except OSError:  # this connection's failure, not the engine's
-                client.close()
+                client, _ = self._listener.accept()
+            except OSError:  # out of descriptors, say: the gate must not close for good
+                time.sleep(_PAUSE_SEC)
                 continue
+            self._let_in(client)
+
+    def _let_in(self, client: socket.socket) -> None:
+        """A failure here is this connection's, not the engine's."""
+        try:
+            if _peer_uid(client) != os.geteuid():
+                raise PermissionError("not of the engine's owner")
+            engine = socket.create_connection(self._server.listening_address)
             engine.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for source, target in ((client, engine), (engine, client)):
                 threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+        except (OSError, RuntimeError):
+            client.close()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
