@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@# on all cores, which pip does not; some packages carry files that are no Python 3
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib assets configs ledger mock_data orchestration resources tests || true
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib assets configs ledger mock_data operations orchestration resources tests || true
 	@touch $@
 
 demo: $(READY) ## Three generated days, the last with planted faults: does the money add up?

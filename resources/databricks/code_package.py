@@ -15,6 +15,7 @@ ALLOWED: Sequence[tuple[str, str]] = (
     ("configs", "**/*.py"),
     ("configs", "*.yaml"),
     ("ledger", "**/*.py"),
+    ("operations", "**/*.py"),
     ("orchestration", "**/*.py"),
     ("resources", "**/*.py"),
     ("mock_data/fixtures", "*.json"),
