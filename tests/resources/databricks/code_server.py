@@ -15,6 +15,8 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 
+from resources.parameters import as_run_config
+
 _LOCATION = "ledger_controls"
 _PID = re.compile(r"pid: (\d+)")
 OVER = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -27,9 +29,14 @@ class CodeServer:
         self._instance, self._context = instance, context
 
     def launch(
-        self, job: str, ops: Mapping[str, Mapping[str, str]] | None = None, partition: str | None = None
+        self,
+        job: str,
+        ops: Mapping[str, Mapping[str, str]] | None = None,
+        partition: str | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> str:
-        """Start a run in a worker process; its id."""
+        """Start a run in a worker process, with the config of its operations or the parameters of the run; its id."""
+        given = as_run_config(parameters) if parameters else {}
         workspace = self._context.create_request_context()
         location = workspace.get_code_location(_LOCATION)
         (repository,) = location.get_repositories().values()
@@ -38,7 +45,8 @@ class CodeServer:
             code_location=location,
             remote_repo=repository,
             remote_job=repository.get_full_job(job),
-            run_config={"ops": {name: {"config": dict(config)} for name, config in (ops or {}).items()}},
+            run_config=given
+            | {"ops": {name: {"config": dict(config)} for name, config in (ops or {}).items()}},
             tags={PARTITION_NAME_TAG: partition} if partition else {},
             op_selection=None,
             run_id=None,

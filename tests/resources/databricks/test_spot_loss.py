@@ -53,8 +53,8 @@ def test_a_write_cut_short_by_a_lost_cluster_is_made_whole_by_the_next_attempt(
         with entered_host(environment), code_server(instance, "orchestration.definitions") as server:
             run_id = server.launch(
                 "pipeline_silver_materialization",
-                {"materialize_silver": {"run_mode": "backfill", "run_id": "r2"}},
-                DAY_2.isoformat(),
+                partition=DAY_2.isoformat(),
+                parameters={"run_mode": "backfill", "run_id": "r2"},
             )
             succeeded = server.wait(run_id) == dg.DagsterRunStatus.SUCCESS
             ran = Ran(succeeded, server.events(run_id), emulator)

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.jvm
 _CLUSTER = "0801-emulated"
 _CANARY = "canary-salt-9d41c7"
 _MART = "gold.fact_payment_anonymized"
-_OP = {"run_mode": "backfill", "run_id": "r1"}
+_PARAMETERS = {"run_mode": "backfill", "run_id": "r1"}
+# Job, its operations with the run's parameters, whether it is daily.
 _DAY: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("bootstrap_catalog", (), False),
     ("sync_dim_rule_scd2", (), False),
@@ -120,13 +121,21 @@ def launched_day(tmp_path_factory: pytest.TempPathFactory, embedded_day: Home) -
 def _run_day(server: CodeServer) -> list[str]:
     """Run the day's jobs one after the other; what failed first."""
     day = DAY_1.isoformat()
-    runs = [(job, dict.fromkeys(ops, _OP), day if is_daily else None) for job, ops, is_daily in _DAY]
-    runs += [(job, {op: config}, None) for job, op, config in _OPERATIONS]
-    for job, ops, partition in runs:
-        run_id = server.launch(job, ops, partition)
-        if server.wait(run_id) != dg.DagsterRunStatus.SUCCESS:
-            return [job, *[str(e.step_failure_data) for e in server.events(run_id) if e.is_step_failure]]
+    for job, ops, is_daily in _DAY:
+        run_id = server.launch(job, None, day if is_daily else None, _PARAMETERS if ops else None)
+        if failed := _failed(server, run_id):
+            return [job, *failed]
+    for job, op, config in _OPERATIONS:
+        if failed := _failed(server, server.launch(job, {op: config})):
+            return [job, *failed]
     return []
+
+
+def _failed(server: CodeServer, run_id: str) -> list[str]:
+    """What failed in a run, empty for a success."""
+    if server.wait(run_id) == dg.DagsterRunStatus.SUCCESS:
+        return []
+    return ["failed", *[str(e.step_failure_data) for e in server.events(run_id) if e.is_step_failure]]
 
 
 def test_every_table_equals_the_embedded_engines(launched_day: LaunchedDay, embedded_day: Home) -> None:
