@@ -1,4 +1,4 @@
-"""Column lineage, declared per table: which columns a column is made of (issue 5, deliverable 8).
+"""Column lineage, declared per table: which columns a column is made of.
 
 Declared, not parsed from plans: a plan knows the joins, not what a number means. A test holds every name against
 the contracts, and every business column must be here.

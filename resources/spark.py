@@ -1,4 +1,4 @@
-"""Spark engines: one code, three places. A process has one session, started on first use (ARCHITECTURE, Engines)."""
+"""Spark engines: one code, three places. A process has one session, started on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality checks: which asset carries which, and how a verdict becomes a check result (issue 5, deliverable 3).
+"""The quality checks: which asset carries which, and how a verdict becomes a check result.
 
 A verdict comes from the operation that has the numbers; only the checks on Bronze and the health checks have an
 operation of their own. None blocks: a finding is for people, the gates are for runs.
