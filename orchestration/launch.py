@@ -151,5 +151,5 @@ def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) ->
 
 
 def _quieten_dagster() -> None:
-    for name in ("dagster", "dagster.builtin", "py4j", "grpc", "pyspark"):
+    for name in ("dagster", "dagster.builtin", "py4j", "grpc", "pyspark", "sqlalchemy.pool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

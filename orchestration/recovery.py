@@ -6,10 +6,12 @@ import logging
 import threading
 
 import dagster as dg
+from dagster._core.utils import make_new_run_id
 
 from assets.limits import INTERRUPTED, new_run
 from configs.settings import load_settings
 from ledger.pipelines.attempt import first_line
+from orchestration.processes import PROCESS_TAG, this_process
 from resources.environments import ledger_of
 
 _RECORDING_SEC = 7
@@ -26,14 +28,19 @@ def end_interrupted(instance: dg.DagsterInstance, run_id: str) -> None:
     if not load_settings().has_local_tables:
         return
     new_run()
-    recording = threading.Thread(target=_record, args=(instance, run_id), daemon=True)
+    finalizers: list[str] = []
+    recording = threading.Thread(target=_record, args=(instance, run_id, finalizers), daemon=True)
     recording.start()
     recording.join(_RECORDING_SEC)
     if recording.is_alive():
+        for finalizer in filter(None, map(instance.get_run_by_id, finalizers)):
+            if not finalizer.is_finished:
+                instance.report_run_canceled(finalizer, "the command ends before it was done")
         logger.warning("the failure is not recorded yet; the sensor %r will", "pipeline_failed")
 
 
-def _record(instance: dg.DagsterInstance, run_id: str) -> None:
+def _record(instance: dg.DagsterInstance, run_id: str, finalizers: list[str]) -> None:
+    """Run the finalizer jobs here; ``finalizers`` takes their Dagster run ids as they start."""
     from orchestration.definitions import defs
     from orchestration.sensors.failures import finalizer_requests, words_of_failure
 
@@ -44,13 +51,15 @@ def _record(instance: dg.DagsterInstance, run_id: str) -> None:
         why = words_of_failure(instance, run) or INTERRUPTED
         asked = finalizer_requests(instance, ledger_of(load_settings()), run, why)
         for request in asked.run_requests or [] if isinstance(asked, dg.SensorResult) else []:
+            finalizers.append(make_new_run_id())
             defs.resolve_job_def(request.job_name or "").execute_in_process(
+                run_id=finalizers[-1],
                 run_config={
                     **request.run_config,
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 instance=instance,
-                tags=dict(request.tags),
+                tags={**request.tags, PROCESS_TAG: this_process()},
                 raise_on_error=False,
             )
     except Exception as error:

@@ -26,6 +26,7 @@ def test_a_failed_day_does_not_lose_the_others(home: Home, day_1: Template) -> N
     home.copy_from(day_1.home, "landing")
     broken = home.landing / "orders" / f"date={DAY_2}" / "broken.parquet"
     broken.write_bytes(b"no parquet")
+    os.utime(broken, (0, 0))  # a young one would still be being written
     done = ledgerctl("backfill", "--from", DAY_1, "--to", DAY_3, "--json")
     assert done.code == 1
     assert f"failed: {DAY_2}; the other days are done" in done.err
