@@ -10,8 +10,8 @@ _ISO_8601 = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?\z"
 )
-# Instants whose KST day has a four-digit year; "9999-12-31T23:59:59Z" is a sentinel of some sources, not a time.
-_FIRST_INSTANT, _END_OF_TIME = "timestamp'0001-01-01T00:00:00Z'", "timestamp'9999-12-31T15:00:00Z'"
+# The last KST day with a four-digit year is a sentinel of many sources ("9999-12-31"), not a time.
+_FIRST_INSTANT, _END_OF_TIME = "timestamp'0001-01-01T00:00:00Z'", "timestamp'9999-12-30T15:00:00Z'"
 _LONGEST_WITHOUT_CUT = len("2026-02-01T00:00:00.000000")
 _BIGINT = r"^[+-]?[0-9]+\z"
 

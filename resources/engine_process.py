@@ -26,7 +26,7 @@ CANNOT_BE_PRIVATE = 3
 READY = b"ready\n"
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _CAP_SYS_ADMIN = 21
-_NOBODY = 65534
+_NOBODY, _NOBODY_INSIDE = 65534, 1
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _LOST_PARENT_SEC = 1.0
 _PAUSE_SEC = 0.05
@@ -129,15 +129,17 @@ def _has_capability(number: int) -> bool:
 
 
 def _enter_own_user_namespace() -> bool:
-    """Without root: a namespace in which we may make a network namespace; we keep our own number in it."""
+    """Without root: a namespace in which we may make a network namespace; we keep our own number in it.
+
+    But for "nobody", whose number every other user has in there: it becomes another.
+    """
     uid, gid = os.geteuid(), os.getegid()
-    if uid == _NOBODY:  # in the namespace every other user would have this number, too
-        return False
+    inside = _NOBODY_INSIDE if uid == _NOBODY else uid
     try:
         _unshare(_CLONE_NEWUSER)
         for name, text in (
             ("setgroups", "deny"),
-            ("uid_map", f"{uid} {uid} 1"),
+            ("uid_map", f"{inside} {uid} 1"),
             ("gid_map", f"{gid} {gid} 1"),
         ):
             Path(f"/proc/self/{name}").write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -56,10 +57,18 @@ def landing_root(settings: Settings) -> str:
     What lies behind a URI, or is to be seen from a cluster alone, is left to whoever reads it.
     """
     root = settings.resolved(settings.lakehouse.landing)
-    if "://" not in root and settings.spark.engine != "databricks" and not os.path.isdir(root):
+    if "://" in root or settings.spark.engine == "databricks":
+        return root
+    try:
+        problem = "" if stat.S_ISDIR(os.stat(root).st_mode) else "is not a folder"
+    except FileNotFoundError:
+        problem = "is a link to nothing" if os.path.islink(root) else "does not exist"
+    except OSError as error:
+        problem = f"cannot be reached: {error.strerror}"
+    if problem:
         raise SettingsError(
-            f"lakehouse.landing: {root} {'is not a folder' if os.path.lexists(root) else 'does not exist'}",
-            action="correct the setting, mount the folder or create it; an empty one is fine",
+            f"lakehouse.landing: {root} {problem}",
+            action="correct the setting, mount the folder, give access to it or create it; an empty one is fine",
         )
     return root
 

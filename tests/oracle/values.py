@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 KST = ZoneInfo("Asia/Seoul")
+SENTINEL = datetime(9999, 12, 30, 15, tzinfo=UTC)  # KST day 9999-12-31: "for ever", no time
 ASCII_WHITESPACE = " \t\n\r\v\f"
 MICROSECOND = timedelta(microseconds=1)
 
@@ -99,9 +100,12 @@ def parse_timestamp(cell: Cell) -> datetime | None:
     micros = (digits or "0")[:6].ljust(6, "0")
     zone = "+00:00" if offset in (None, "Z") else offset
     try:
-        return datetime.fromisoformat(f"{day}T{minutes}:{seconds or '00'}.{micros}{zone}").astimezone(UTC)
+        instant = datetime.fromisoformat(f"{day}T{minutes}:{seconds or '00'}.{micros}{zone}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Unparsable(text) from error
+    if instant >= SENTINEL:
+        raise Unparsable(text)
+    return instant
 
 
 def parse(kind: str, cell: Cell) -> Any:

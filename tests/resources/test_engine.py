@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -104,6 +105,32 @@ def test_another_user_reads_no_salt_and_enters_no_network_of_it(engine: Embedded
                 print("refused", path)
     """
     assert as_another_user(code, str(engine.pid)).split() == ["refused", "environ", "refused", "ns/net"]
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_nobody_can_have_one_of_his_own() -> None:
+    """The account that services run as, also where only root may walk to the interpreter."""
+    code = """
+from resources.engine import EmbeddedEngine
+engine = EmbeddedEngine(memory_mb=512, allow_shared_host=False)
+engine.start()
+print("private:", engine.address.startswith("unix"))
+engine.kill()
+"""
+    command = [
+        "setpriv",
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        sys.executable,
+        "-c",
+        code,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    if "ModuleNotFoundError" in done.stderr or "ermission denied" in done.stderr:
+        pytest.skip(f"this checkout is closed to other users: {done.stderr.splitlines()[-1]}")
+    assert done.stdout == "private: True\n", done.stderr
 
 
 def test_no_secret_is_in_its_environment(engine: EmbeddedEngine) -> None:
