@@ -44,6 +44,8 @@ def withdraw(arguments: argparse.Namespace) -> int:
     """Take back a file that should never have come, and say what is due because of it."""
     from ledger.bronze.withdraw import withdraw as take_back
     from ledger.due import days_due
+    from orchestration.instance import dagster_instance
+    from orchestration.sensors.late_data import withdrawal
 
     path = _below_landing(load_settings(), arguments.path)
     with tables() as lakehouse:
@@ -55,7 +57,10 @@ def withdraw(arguments: argparse.Namespace) -> int:
             run_id=f"withdraw-{uuid.uuid4()}",
             now=datetime.now(UTC),
         )
-        due = {pipeline: [str(day) for day in days] for pipeline, days in days_due(lakehouse).items()}
+        days = days_due(lakehouse)
+    with dagster_instance() as instance:
+        instance.report_runless_asset_event(withdrawal(days["pipeline_silver"]))
+    due = {pipeline: [str(day) for day in found] for pipeline, found in days.items()}
     if arguments.json:
         say_json({"withdrawn": vars(event), "due": due})
         return 0

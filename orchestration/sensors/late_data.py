@@ -1,36 +1,49 @@
 """Late data: days that were controlled before Silver changed them are run again (spec section 2, Convergence).
 
-Every success of Silver publishes the days that are due, as its compute read them from the tables. The list is whole
-each time, so that only the newest one counts and nothing is lost by an event that was missed.
+Every success of Silver publishes the days that are due, as its compute read them from the tables; a withdrawal
+of a landing file publishes those on which Silver itself is due. A list is whole each time, so that only the newest one of
+either kind counts and nothing is lost by an event that was missed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from ledger.due import RUN_AGAIN
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, newest_runs, state_key
 from orchestration.schedules import request
-from orchestration.sensors.silver_ready import CONTROLS, Success
 
 DUE = "due_for_restatement"  # metadata of Silver's state: {pipeline: [days]}
 
 
+@dataclass(frozen=True)
+class Published:
+    """A list of due days: its place in the event log, when it was made, and what made it."""
+
+    storage_id: int
+    at: datetime
+    why: str
+    due: Mapping[Pipeline, list[date]]
+
+
 def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """B and C of the days that are due for restatement."""
+    """Silver, B and C of the days that are due."""
 
     @dg.sensor(
         name="late_data",
-        jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in CONTROLS]),
+        jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in RUN_AGAIN]),
         minimum_interval_seconds=30,
         default_status=status,
-        description="Runs B and C again for controlled days that Silver changed, and for later days that depend on them",
+        description="Runs B and C again for controlled days that Silver changed, and for later days that depend on them;"
+        " Silver first where a landing file was withdrawn",
     )
     def late_data(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate(context.instance, context.cursor)
@@ -39,59 +52,71 @@ def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 
 def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
-    """What is to run again, and the cursor: the storage id of the newest success of Silver that was looked at."""
-    newest = _newest_success(instance)
-    if newest is None:
-        return dg.SensorResult(skip_reason="Silver has not succeeded yet", cursor=cursor)
-    success, due = newest
-    if cursor and cursor.isdigit() and int(cursor) >= success.storage_id:
-        return dg.SensorResult(skip_reason="no new success of Silver", cursor=cursor)
+    """What is to run again, and the cursor: the storage id of the newest list that was looked at."""
+    seen = int(cursor) if cursor and cursor.isdigit() else 0
+    lists = _newest_lists(instance)
+    new = [published for published in lists if published.storage_id > seen]
+    if not new:
+        reason = "no new success of Silver, no withdrawal" if lists else "Silver has not succeeded yet"
+        return dg.SensorResult(skip_reason=reason, cursor=cursor)
     end_dead_runs(instance)  # or a day would count as at work
     requests = [
-        request(
-            pipeline,
-            day,
-            f"restatement:{day}:{success.storage_id}",
-            f"restatement after Silver {success.day}",
-        )
-        for pipeline in CONTROLS
-        for day in _not_run_since(instance, pipeline, due.get(pipeline, []), success)
+        request(pipeline, day, f"restatement:{day}:{published.storage_id}", published.why)
+        for published in new
+        for pipeline in RUN_AGAIN
+        for day in _not_run_since(instance, pipeline, published)
     ]
+    newest = max(published.storage_id for published in new)
     skip = None if requests else "no controlled day was changed"
-    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=str(success.storage_id))
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=str(newest))
 
 
-def _not_run_since(
-    instance: dg.DagsterInstance, pipeline: Pipeline, days: list[date], success: Success
-) -> list[date]:
-    """The due days without a run that was created after Silver's success and is not known to have failed."""
+def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: Published) -> list[date]:
+    """The due days without a run that was created after the list and is not known to have failed."""
+    days = published.due.get(pipeline, [])
     newest = newest_runs(instance, pipeline, days)
 
     def has_run(day: date) -> bool:
         record = newest.get(day)
-        if record is None or record.create_timestamp < success.instant:
+        if record is None or record.create_timestamp < published.at:
             return False
         return is_unfinished(record) or record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
 
     return [day for day in sorted(days) if not has_run(day)]
 
 
-def _newest_success(instance: dg.DagsterInstance) -> tuple[Success, dict[Pipeline, list[date]]] | None:
-    records = instance.fetch_materializations(state_key("pipeline_silver"), limit=1).records
-    if not records:
-        return None
-    record = records[0]
-    materialization = record.asset_materialization
-    assert materialization is not None, "a record of a materialization has one"
-    day = record.partition_key
-    success = Success(date.fromisoformat(day) if day else date.min, record.storage_id, record.timestamp)
-    return success, due_days(materialization.metadata)
+def withdrawal(days: Iterable[date]) -> dg.AssetObservation:
+    """The event by which a withdrawal tells this sensor all days on which Silver is due."""
+    due = {"pipeline_silver": [day.isoformat() for day in days]}
+    return dg.AssetObservation(state_key("pipeline_silver"), metadata={DUE: json.dumps(due)})
+
+
+def _newest_lists(instance: dg.DagsterInstance) -> list[Published]:
+    """The newest list of a success, and that of a withdrawal, where there is one."""
+    silver = state_key("pipeline_silver")
+    lists = []
+    for record in instance.fetch_materializations(silver, limit=1).records:
+        assert record.asset_materialization is not None, "a record of a materialization has one"
+        metadata = record.asset_materialization.metadata
+        lists.append(_published(record, metadata, f"restatement after Silver {record.partition_key}"))
+    for record in instance.fetch_observations(silver, limit=1).records:
+        assert record.asset_observation is not None, "a record of an observation has one"
+        lists.append(_published(record, record.asset_observation.metadata, "a landing file was withdrawn"))
+    return lists
+
+
+def _published(record: dg.EventLogRecord, metadata: Mapping[str, dg.MetadataValue], why: str) -> Published:
+    at = datetime.fromtimestamp(record.timestamp, UTC)
+    return Published(record.storage_id, at, why, due_days(metadata))
 
 
 def due_days(metadata: Mapping[str, dg.MetadataValue]) -> dict[Pipeline, list[date]]:
-    """The days that a success of Silver found due, per pipeline."""
+    """The days that an event found due, per pipeline."""
     found = metadata.get(DUE)
     if found is None:
         return {}
-    listed = json.loads(str(found.value))
-    return {pipeline: [date.fromisoformat(day) for day in listed.get(pipeline, [])] for pipeline in CONTROLS}
+    return {
+        pipeline: [date.fromisoformat(day) for day in days]
+        for pipeline, days in json.loads(str(found.value)).items()
+        if pipeline in RUN_AGAIN
+    }

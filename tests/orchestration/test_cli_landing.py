@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestration.launch import dagster_instance
+from orchestration.sensors.late_data import evaluate
+from tests.orchestration.records import requested
 from tests.support import DAY_1, Home, ledgerctl
 
 PATH = f"transaction_ledger/date={DAY_1}/planted.jsonl"
@@ -23,6 +26,8 @@ def test_a_file_that_is_taken_back_makes_its_day_due(after_day_1: Home) -> None:
     assert (file["path"], file["live"], file["rows"]) == (PATH, False, 1)
     assert "kim" in file["reason"]
     assert ledgerctl("verdict", DAY_1, "--json").json["due"][0] == "pipeline_silver"
+    with dagster_instance() as instance:
+        assert requested(evaluate(instance, None)) == [("pipeline_silver_materialization", str(DAY_1))]
     again = ledgerctl("landing", "withdraw", PATH, *BECAUSE)
     assert (again.code, "withdrawn already" in again.err) == (2, True), again.err
 

@@ -6,10 +6,11 @@ import dagster as dg
 import pytest
 
 from orchestration.run_config import Pipeline
-from orchestration.sensors.late_data import DUE, evaluate
+from orchestration.sensors.late_data import DUE, evaluate, withdrawal
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, D, Records, day, requested
 
 SILVER: Pipeline = "pipeline_silver"
+SILVER_JOB = "pipeline_silver_materialization"
 B_JOB, C_JOB = "pipeline_b_controls", "pipeline_c_analytics"
 
 
@@ -84,6 +85,15 @@ def test_a_restatement_that_failed_is_due_with_the_next_success(records: Records
     assert watch.asks() == []
     records.success(SILVER, day(2), **due([0]))
     assert watch.asks() == [(B_JOB, str(day(0)))]
+
+
+def test_a_withdrawal_makes_silver_run_though_another_day_succeeds(records: Records, watch: Watch) -> None:
+    """INV-35: the list of one kind of event hides none of the other."""
+    records.success(SILVER, D, **due([0]))
+    records.instance.report_runless_asset_event(withdrawal([day(1)]))
+    records.success(SILVER, day(2), **due([0]))
+    assert sorted(watch.asks()) == [(B_JOB, str(day(0))), (SILVER_JOB, str(day(1)))]
+    assert watch.asks() == []
 
 
 def test_a_success_without_a_list_asks_for_nothing(records: Records, watch: Watch) -> None:

@@ -17,16 +17,12 @@ from tests.scenarios.runner import Workspace, play
 from tests.support import DAY_1, DAY_2, Home
 
 pytestmark = pytest.mark.jvm
-# Alone in every `make test`, besides the records of all at once: the other 28 take a JVM half an hour.
-ALONE = "large_amounts"
 _DAYS = f"date_kst_start={DAY_1},date_kst_end={DAY_1}"
 _AGAIN = ("run", "pipeline_b_controls", "--params", f"run_mode=backfill,{_DAYS},run_id=r3")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name == ALONE else pytest.mark.exhaustive) for name in scenario_names()],
-)
+@pytest.mark.exhaustive  # half an hour of a JVM; `make test` plays the records of all at once
+@pytest.mark.parametrize("name", scenario_names())
 def test_scenario_is_the_same_on_both_engines(name: str, tmp_path: Path, sail: Engine, jvm: Engine) -> None:
     """INV-42."""
     scenario = load_scenario(SCENARIOS_DIR / name)
