@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,10 @@ __all__ = [
     "preparations",
 ]
 
+PATIENCE_SEC = 30
+"""So long a run waits for another one of the same work: most are over by then (A runs every ten minutes)."""
+_POLL_SEC = 0.5
+logger = logging.getLogger("ledger.run")
 _REPOSITORY = "__repository__@ledger_controls"  # the location of workspace.yaml
 
 
@@ -51,7 +56,7 @@ class Launched:
 
 
 def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
-    """Make one run in this process and wait for it.
+    """Make one run in this process and wait for it; another run of the same work is waited for, :data:`PATIENCE_SEC` long.
 
     An interrupt ends the run, records the failure as the sensors would, and is raised as :class:`KeyboardInterrupt`.
     """
@@ -60,7 +65,7 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     new_run()
     end_dead_runs(instance)
     work = JOB_PIPELINES.get(launch.job, launch.job)
-    busy = busy_with(instance, work) if work in POOLS else None
+    busy = _wait_for_another(instance, work) if work in POOLS else None
     if busy:
         reason = f"{busy} -> wait for it or cancel it, then run the same command again"
         return Launched(launch, "", success=False, reason=reason)
@@ -86,6 +91,19 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     if lost_engine():
         end_interrupted(instance, result.run_id)
     return Launched(launch, result.run_id, success=False, step=step, reason=reason)
+
+
+def _wait_for_another(instance: dg.DagsterInstance, work: str) -> str | None:
+    """The run at this work that is still there after a while, in words; None once there is none."""
+    until = time.monotonic() + PATIENCE_SEC
+    busy = busy_with(instance, work)
+    if busy:
+        logger.info("%s; waiting for it, %s s at most", busy, PATIENCE_SEC)
+    while busy and time.monotonic() < until:
+        time.sleep(_POLL_SEC)
+        raise_if_interrupted()
+        busy = busy_with(instance, work)
+    return busy
 
 
 def _run_config(launch: Launch) -> dict[str, Any]:

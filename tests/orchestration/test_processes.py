@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,23 @@ from tests.orchestration.records import FAILURE, STARTED, D, Records
 from tests.support import DAY_2, Home, ledgerctl
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.launch.PATIENCE_SEC", 0)
+
+
+def test_a_run_of_the_same_pipeline_is_waited_for(
+    after_day_1: Home, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-31: it says for which, and goes on when that has ended."""
+    running = records.run("pipeline_a", D, STARTED)
+    monkeypatch.setattr("time.sleep", lambda _: records.instance.report_run_failed(running))
+    done = ledgerctl("run", "pipeline_a_guardrail", "--partition", DAY_2)
+    assert done.code == 0, done.err
+    assert re.search(rf"run {running.run_id[:8]} .*is still at work; waiting for it, 30 s at most", done.err)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_run_of_the_same_pipeline_is_not_overtaken(after_day_1: Home, records: Records) -> None:
     """INV-31: exit 1, naming the run; other pipelines go on."""
     running = records.run("pipeline_silver", D, STARTED)
@@ -84,6 +102,7 @@ def test_a_run_that_was_to_be_cancelled_ends_as_cancelled(records: Records) -> N
     assert ended.status == dg.DagsterRunStatus.CANCELED
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("job", "command"),
     [
