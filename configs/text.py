@@ -86,6 +86,8 @@ def _day(text: str) -> date:
 def _structure(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Strict)  # a SafeLoader
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r} is neither JSON nor YAML: {_one_line(error)}") from None
 
@@ -94,7 +96,7 @@ def read_file(path: Path) -> dict[str, Any]:
     """A settings file; raises :class:`SettingsError` naming it."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict) or {}  # a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingsError(
             f"settings are wrong: configs/{path.name} cannot be read: {_one_line(error)}",
             action="correct the file",

@@ -74,7 +74,7 @@ class ReadinessError(LedgerError):
 
 
 class SecretError(LedgerError):
-    """The salt of the anonymized mart is missing or blank where it is required."""
+    """The salt of the anonymized mart is missing, blank, or too short where a real one is required."""
 
 
 class EngineLostError(LedgerError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ NEEDS_SALT = {SECRET_TAG: SALT_VARIABLE}
 # When the run began, told to steps whose own Dagster instance has no history.
 RUN_STARTED_TAG = "ledger/run_started"
 _LOCAL_SALT = "local-salt-v1"
+_SHORTEST_SALT_BYTES = 16
+logger = logging.getLogger("ledger.salt")
 
 
 class LedgerResource(dg.ConfigurableResource[None]):
@@ -41,14 +44,23 @@ class LedgerResource(dg.ConfigurableResource[None]):
         return datetime.now(UTC)
 
     def salt(self, settings: Settings) -> str:
-        """The mart's salt: environment, else secret scope, else (outside Databricks only) the local one.
+        """The mart's salt: environment, else secret scope, else (outside production and Databricks) the local one.
 
-        Blank counts as missing. Raises :class:`SecretError` where a real one is required; the value is never logged.
+        Blank counts as missing. Raises :class:`SecretError` where a real one is required; the value is never logged,
+        nor is any part of it in an error.
         """
         given = os.environ.get(SALT_VARIABLE, "")
+        if not given.strip() and settings.spark.engine == "databricks":
+            return _refuse_weak(_secret(settings), settings)
         if given.strip():
-            return given
-        return _secret(settings) if settings.spark.engine == "databricks" else _LOCAL_SALT
+            return _refuse_weak(given, settings)
+        if settings.is_prod:
+            raise SecretError(
+                "production has no salt for the anonymized mart, and the local one is public",
+                action=f"set {SALT_VARIABLE} to at least {_SHORTEST_SALT_BYTES} secret bytes",
+            )
+        logger.warning("%s is not set: the local salt is used, which is public", SALT_VARIABLE)
+        return _LOCAL_SALT
 
 
 def landing_root(settings: Settings) -> str:
@@ -71,6 +83,20 @@ def landing_root(settings: Settings) -> str:
             action="correct the setting, mount the folder, give access to it or create it; an empty one is fine",
         )
     return root
+
+
+def _refuse_weak(salt: str, settings: Settings) -> str:
+    """The salt; raises :class:`SecretError` for one that is no text, and in production for one that can be guessed."""
+    try:
+        length = len(salt.strip().encode())
+    except UnicodeEncodeError:
+        raise SecretError("the salt of the anonymized mart is not UTF-8", action="set another one") from None
+    if settings.is_prod and length < _SHORTEST_SALT_BYTES:
+        raise SecretError(
+            f"the salt of the anonymized mart is shorter than {_SHORTEST_SALT_BYTES} bytes",
+            action="set a longer one, such as `openssl rand -hex 32` makes",
+        )
+    return salt
 
 
 def _secret(settings: Settings) -> str:
