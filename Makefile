@@ -11,7 +11,7 @@ ON_SPARK := tests/parity tests/spark tests/ledger/test_table_logs.py tests/ledge
 	tests/ledger/test_money.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-databricks browser test test-spark on-spark lint format ui bench docs lock clean
+.PHONY: help setup demo demo-databricks browser nginx test test-spark on-spark lint format ui bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -33,14 +33,15 @@ demo-databricks: $(READY) ## The same controls on the Databricks path: launcher,
 	@$(BIN)/python -m tests.databricks_emulator.demo
 
 ui: $(READY) ## Open the Dagster UI on the demo's (or your own) instance, http://127.0.0.1:3000
-	@$(BIN)/python -m orchestration.instance
-	@echo "Dagster UI on http://127.0.0.1:3000 (stop with Ctrl-C)"
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	@$(BIN)/python -m orchestration.ui
 
 browser: ## Install Debian's Chromium for the browser tests (as root)
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-test: $(READY) $(if $(filter true,$(CI)),browser) ## Run the test suite, three processes side by side, then the core of the part on the JVM
+nginx: ## Install Debian's nginx for the test of docs/deployment.md (as root)
+	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx; }
+
+test: $(READY) $(if $(filter true,$(CI)),browser nginx) ## Run the test suite, three processes side by side, then the core of the part on the JVM
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not jvm"
 	@$(MAKE) --no-print-directory on-spark CHOSEN="not exhaustive"
 

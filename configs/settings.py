@@ -86,6 +86,12 @@ class OrchestrationSettings(Section):
     catch_up_days: int = Field(ge=1, le=400)
 
 
+class WebSettings(Section):
+    """``public_url``: where people reach the UI through a proxy, such as https://ledger.example.com; null: here alone."""
+
+    public_url: str | None = Field(default=None, pattern=r"\Ahttps?://[a-z0-9.-]+(:[0-9]{1,5})?\z")
+
+
 class Settings(Section):
     """Everything that may differ between environments."""
 
@@ -100,6 +106,7 @@ class Settings(Section):
     retention: RetentionSettings
     databricks: DatabricksSettings
     orchestration: OrchestrationSettings
+    web: WebSettings
 
     @model_validator(mode="after")
     def _engine_reaches_the_warehouse(self) -> Settings:

@@ -12,7 +12,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 from configs.settings import ROOT
 from tests.support import Home
@@ -20,30 +19,34 @@ from tests.support import Home
 _START_SEC = 120
 
 
+_WORKSPACE = ("--workspace", str(ROOT / "workspace.yaml"))
+
+
 @contextlib.contextmanager
 def dagster_ui(home: Home, *options: str) -> Iterator[str]:
     """The UI's address, while webserver and daemon run on this home."""
+    with webserver(home, *options) as address, _process(["dagster._daemon", "run", *_WORKSPACE], home):
+        yield address
+
+
+@contextlib.contextmanager
+def webserver(home: Home, *options: str) -> Iterator[str]:
+    """The webserver alone: what is launched stays in the queue."""
     home.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "dagster.yaml", home.dagster_home / "dagster.yaml")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    workspace = ["--workspace", str(ROOT / "workspace.yaml")]
-    commands = [
-        ["dagster_webserver", "--host", "127.0.0.1", "--port", str(port), *workspace, *options],
-        ["dagster._daemon", "run", *workspace],
-    ]
-    with contextlib.ExitStack() as stack:
-        for command in commands:
-            stack.enter_context(_process(command, home, home.root / f"{command[0]}.log"))
+    command = ["orchestration.webserver", "--port", str(port), *_WORKSPACE, *options]
+    with _process(command, home):
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/server_info", home)
         yield address
 
 
 @contextlib.contextmanager
-def _process(command: list[str], home: Home, log: Path) -> Iterator[None]:
-    with log.open("w") as output:
+def _process(command: list[str], home: Home) -> Iterator[None]:
+    with (home.root / f"{command[0]}.log").open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
@@ -71,5 +74,5 @@ def _wait_for(url: str, home: Home) -> None:
             return
         time.sleep(0.5)
     raise AssertionError(
-        f"the webserver did not start: {(home.root / 'dagster_webserver.log').read_text()[-2000:]}"
+        f"the webserver did not start: {(home.root / 'orchestration.webserver.log').read_text()[-2000:]}"
     )

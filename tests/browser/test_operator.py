@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.assets.events import steps
-from tests.browser.chromium import chromium_path
 from tests.browser.server import dagster_ui
 from tests.support import DAY_2, Home
 
 _RUN_SEC = 180
 RECON = "gold.recon_daily_snapshot_flow"
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of Debian's Chromium, without a window."""
-    path = chromium_path()
-    with sync_playwright() as playwright:
-        # Root has no sandbox in a container; the page only ever shows this test's own webserver.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        made = browser.new_page(viewport={"width": 1440, "height": 900})
-        made.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
-        yield made
-        browser.close()
 
 
 def materialize(page: Page, address: str, job: str, day: object) -> str:
