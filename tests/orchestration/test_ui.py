@@ -39,6 +39,9 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes_on_ctrl_c(home: Home)
         assert len(started) >= 4, "this command, the code server, the web server, the daemon"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        deadline = time.monotonic() + 30
+        while _of_this_home(home) and time.monotonic() < deadline:
+            time.sleep(0.1)  # the code server was told to end, and nobody waits for it
         assert _of_this_home(home) == []
     finally:
         for pid in _of_this_home(home):
