@@ -28,7 +28,12 @@ def retention_days(text: str, default: int) -> int:
     """The parameter ``retention_days``; raises :class:`ParameterError`."""
     if not text.strip():
         return default
-    if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= _LONGEST_DAYS):
+    if not (
+        text.strip().isascii()
+        and text.strip().isdigit()
+        and len(text) < 10
+        and 1 <= int(text) <= _LONGEST_DAYS
+    ):
         raise ParameterError(
             f"parameter retention_days: {text!r} is not a whole number of days from 1 to {_LONGEST_DAYS}",
             action="correct it; nothing was deleted",

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from configs.databricks import CatalogName, DatabricksSettings
 from configs.text import Section, Text, read_file
+from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
@@ -47,6 +48,13 @@ class PartitionSettings(Section):
     """First KST day that has partitions."""
 
     start_date: date
+
+    @field_validator("start_date")
+    @classmethod
+    def _has_a_window(cls, day: date) -> date:
+        if not is_askable(day):
+            raise ValueError(f"{day} is not between {FIRST_DAY} and {LAST_DAY}")
+        return day
 
 
 class BronzeSettings(Section):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -18,6 +20,8 @@ from ledger.lakehouse import Lakehouse
 from ledger.rules import LEVELS, LISTS, Rule, RuleBook, RuleLoadMode, check_consistent, malformed
 
 logger = logging.getLogger(__name__)
+_LARGEST_SEED_BYTES = 4 << 20
+_LONGEST_SHOWN = 200
 
 
 def parse_rule(entry: Mapping[str, Any]) -> Rule:
@@ -81,15 +85,53 @@ def _check_meaning(rule: Rule) -> None:
         raise malformed(rule.rule_id, "effective_end_ts is before effective_start_ts")
 
 
+def read_seed(path: str | Path) -> str:
+    """The text of a seed file. Raises :class:`RulesError` for what is no file, or none of a seed's size.
+
+    A device never ends and a pipe never begins, so neither is read.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for its writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _unreadable(path, "it is no regular file")
+            content = file.read(_LARGEST_SEED_BYTES + 1)
+        if len(content) > _LARGEST_SEED_BYTES:
+            raise _unreadable(path, f"it is larger than {_LARGEST_SEED_BYTES >> 20} MiB")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except ValueError as error:  # a name with a NUL, or a byte that is no UTF-8
+        raise _unreadable(path, str(error)) from None
+
+
+def _unreadable(path: str | Path, problem: str) -> RulesError:
+    return RulesError(f"cannot read the rule seed {path}: {problem}", action="check rules.seed_path")
+
+
+def _shown(value: object) -> str:
+    text = repr(value if isinstance(value, str) else str(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the seed; of a name that is there twice no reader could say which value was meant."""
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("an entry names a field twice")
+    return named
+
+
 def load_seed(path: str | Path) -> list[Rule]:
     """The rules of a seed file: a JSON list of entries with the table's columns."""
+    text = read_seed(path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        entries = json.loads(text, parse_float=Decimal)
-    except (OSError, ValueError) as error:
-        raise RulesError(
-            f"cannot read the rule seed {path}: {error}", action="check rules.seed_path"
-        ) from error
+        # A number may have any number of digits here; what is no double is refused with its entry and field.
+        entries = json.loads(text, parse_float=Decimal, parse_int=Decimal, object_pairs_hook=_unique)
+    except RecursionError:
+        raise _unreadable(path, "it is nested too deeply") from None
+    except (ValueError, InvalidOperation) as error:
+        raise _unreadable(path, str(error)) from error
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise RulesError(f"the rule seed {path} is not a list of entries")
     rules = [parse_rule(entry) for entry in entries]
@@ -142,7 +184,7 @@ def _number(name: str, field: str, value: Any) -> Decimal | None:
     try:
         number = Decimal(repr(float(str(value))))  # the text of the double that the table holds
     except (ValueError, InvalidOperation):
-        raise malformed(name, f"{field} must be a number, got {value!r}") from None
+        raise malformed(name, f"{field} must be a number, got {_shown(value)}") from None
     if not number.is_finite():
         raise malformed(name, f"{field} must be finite")
     return number
@@ -166,10 +208,10 @@ def _instant(name: str, field: str, value: Any) -> datetime | None:
     """ISO-8601 text (seed) or microseconds since the epoch (table) as a UTC instant."""
     if value is None:
         return None
-    if isinstance(value, int):
-        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
     try:
+        if isinstance(value, int):
+            return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
         instant = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise malformed(name, f"{field} is not an ISO-8601 time: {value!r}") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise malformed(name, f"{field} is not an ISO-8601 time that has a UTC: {_shown(value)}") from None

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import Settings, load_settings
-from ledger.errors import ParameterError
+from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
+from ledger.rule_loading import read_seed
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
@@ -19,10 +20,11 @@ from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
 from resources.parameters import RunParameters
 
+SYNC_JOB = "sync_dim_rule_scd2"
 JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
 _PARAMETERS = {
     "bronze_ingest": ("date_kst_start", "date_kst_end"),
-    "sync_dim_rule_scd2": ("seed_path",),
+    SYNC_JOB: ("seed_path",),
     RETENTION_JOB: ("retention_days", "dry_run"),
 }
 _READ_LANDING = ("bronze_ingest", PIPELINE_JOBS["pipeline_a"], PIPELINE_JOBS["pipeline_silver"])
@@ -55,6 +57,8 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
     if job == RETENTION_JOB:
         retention_days(given.get("retention_days", ""), settings.retention.days)
         is_dry_run(given.get("dry_run", ""))
+    if job == SYNC_JOB:
+        _require_seed(given.get("seed_path", ""), settings)
     if job != "bronze_ingest":
         if partition:
             raise ParameterError(f"parameter partition: {job} has no partitions")
@@ -95,12 +99,12 @@ def _plan_pipeline(
     if not what.windows:
         window = _guardrail_default(ledger, settings)
         return [_incremental(job, window, shared)]
+    for window in what.windows:
+        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
     if pipeline == "pipeline_a" and not what.is_backfill and "start_ts" in given:
         return [_incremental(job, Window(what.windows[0].start, what.windows[-1].end), shared)]
     if pipeline == "pipeline_silver" and any(not w.is_kst_day for w in what.windows):
         return [_incremental(job, window, shared) for window in what.windows]
-    for window in what.windows:
-        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
     return [Launch(job, w.date_kst, {**shared, "run_mode": "backfill"}) for w in what.windows]
 
 
@@ -108,6 +112,18 @@ def _require_landing(job: str, settings: Settings) -> None:
     """A typo in the landing's name must not look like a day without files; asked before Spark starts."""
     if job in _READ_LANDING and settings.bronze.ingest == "landing":
         landing_root(settings)
+
+
+def _require_seed(given: str, settings: Settings) -> None:
+    """A seed that cannot be read is refused before Spark starts; what it says is for the sync to judge."""
+    if not settings.has_local_tables:
+        return  # it lies where the step runs
+    path = settings.resolved(given.strip() or settings.rules.seed_path)
+    try:
+        read_seed(path)
+    except RulesError as error:
+        name, kind = ("parameter seed_path", ParameterError) if given else ("rules.seed_path", SettingsError)
+        raise kind(f"{name}: {error.what}", action="correct it; nothing was started") from None
 
 
 def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
 from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
@@ -31,7 +32,6 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEFAULT_A_WINDOW = timedelta(minutes=10)
 _LONGEST = timedelta(days=3700)  # ten years: longer is a slip of the pen
 _INSTANT = timedelta(microseconds=1)
-
 
 ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
     "pipeline_a": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
@@ -207,10 +207,11 @@ def _instant(name: str, text: str) -> datetime:
             raise ValueError
         instant = datetime.fromisoformat(text)
         instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        kst_day(instant)  # the KST day has to exist too
-        return instant
+        day = kst_day(instant)  # the KST day has to exist too
     except (ValueError, OverflowError):
         raise _refused(name, f"{text!r} is not an ISO-8601 time such as 2026-02-01T15:00:00Z") from None
+    _check_askable(name, day)
+    return instant
 
 
 def _day(name: str, text: str) -> date:
@@ -220,9 +221,14 @@ def _day(name: str, text: str) -> date:
         if not _DAY.fullmatch(text):
             raise ValueError
         day = date.fromisoformat(text)
-        Window.of_day(day)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise _refused(name, f"{text!r} is not a day such as 2026-02-01") from None
+    return _check_askable(name, day)
+
+
+def _check_askable(name: str, day: date) -> date:
+    if not is_askable(day):
+        raise _refused(name, f"{day} is not between {FIRST_DAY} and {LAST_DAY}")
     return day
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
 
 _MOST_ROWS = 2**31 - 1  # what an engine takes as a limit
@@ -46,9 +47,12 @@ def kst_date(name: str, text: str) -> date:
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ParameterError(f"parameter {name}: {text!r} is not a day such as 2026-02-01") from None
+    if not is_askable(day):
+        raise ParameterError(f"parameter {name}: {day} is not between {FIRST_DAY} and {LAST_DAY}")
+    return day
 
 
 def optional_date(name: str, text: str | None) -> date | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.settings import Settings, load_settings
+from ledger.days import LAST_DAY
 from ledger.errors import ParameterError
 from ledger.shown import shown
 from orchestration.cli import arguments as given
@@ -90,6 +91,8 @@ def mock(arguments: argparse.Namespace) -> int:
         )
     root = Path(settings.resolved(settings.lakehouse.landing))
     start = given.kst_date("--from", arguments.start)
+    if start.toordinal() + arguments.days > LAST_DAY.toordinal():
+        raise ParameterError(f"mock: --days {arguments.days} from {start} end after {LAST_DAY}")
     faults = [name.strip() for name in arguments.faults.split(",") if name.strip()]
     log = logging.getLogger("ledger.mock")
     try:

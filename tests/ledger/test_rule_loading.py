@@ -49,6 +49,41 @@ def test_the_table_gives_back_the_seed(lakehouse: Lakehouse, tmp_path: Path) -> 
     assert {r.rule_id: r for r in load_table(lakehouse)} == {r.rule_id: r for r in load_seed(seed)}
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[" * 200_000, "nested too deeply"),
+        (f'[{{"rule_id": "r", "threshold": {"9" * 5000}}}]', "r"),
+        ('[{"rule_id": "r", "rule_id": "s"}]', "names a field twice"),
+        (f"[{'9' * 5000}]", "is not a list of entries"),
+        ("\x00", "cannot read the rule seed"),
+        ("\udcff", "cannot read the rule seed"),
+    ],
+    ids=["nested", "digits", "twice", "number", "control", "bytes"],
+)
+def test_a_hostile_seed_is_refused_in_one_short_line(tmp_path: Path, text: str, named: str) -> None:
+    """INV-20: whatever a reader of JSON stumbles over."""
+    seed = tmp_path / "seed.json"
+    seed.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(RulesError, match=named) as refused:
+        load_seed(seed)
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"threshold": int("9" * 400)}, "threshold must be finite"),
+        ({"effective_start_ts": "0001-01-01T00:00:00+09:00"}, "effective_start_ts is not an ISO-8601 time"),
+        ({"effective_start_ts": 1}, "effective_start_ts is not an ISO-8601 time"),
+    ],
+)
+def test_an_extreme_value_of_a_rule_is_refused_by_field(tmp_path: Path, change: Any, named: str) -> None:
+    """INV-20"""
+    with pytest.raises(RulesError, match=named):
+        load_seed(write_seed(tmp_path / "seed.json", [entry(**change)]))
+
+
 @pytest.mark.parametrize("mode", ["strict", "fallback"])
 def test_both_modes_prefer_the_table(lakehouse: Lakehouse, tmp_path: Path, mode: Any) -> None:
     """INV-19: the seed decides nothing while the table can be read."""
