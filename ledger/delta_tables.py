@@ -38,6 +38,11 @@ class DeltaTables:
         self._as_contract: dict[str, Layout] = {}
 
     @property
+    def has_files_here(self) -> bool:
+        """Whether this process sees the tables' files, and may commit to their logs."""
+        return self._is_local
+
+    @property
     def keeps_json_text(self) -> bool:
         """Whether the engine reads strict JSON alone and hands values over as they are written (``json_text``)."""
         return self.is_embedded
@@ -137,20 +142,27 @@ class DeltaTables:
         refuse_foreign(table, layout)
         self._as_contract[table.full_name] = layout
 
-    def add_columns(self, table: Table, names: Sequence[str]) -> None:
-        """Add nullable string columns that the stored table lacks (schema evolution of Bronze)."""
-        stored = {name.lower() for name in self.read(table).columns}
-        missing = [name for name in names if name.lower() not in stored]
-        if missing:
-            logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
-            retry_conflicts(lambda: self._add_string_columns(table, missing), table.full_name)
+    def add_columns(self, table: Table, names: Sequence[str], *, most: int = 2**31) -> bool:
+        """Add nullable string columns that the stored table lacks (schema evolution of Bronze).
 
-    def _add_string_columns(self, table: Table, names: Sequence[str]) -> None:
+        False, and none is added, when the table would have more than ``most`` columns: another load took the room.
+        """
+        before = self.read(table).columns
+        stored = {name.lower() for name in before}
+        missing = [name for name in names if name.lower() not in stored]
+        if not missing:
+            return True
+        if len(before) + len(missing) > most:
+            return False
+        logger.info("%s: new columns %s", table.full_name, ", ".join(missing))
+        return retry_conflicts(lambda: self._add_string_columns(table, missing, most), table.full_name)
+
+    def _add_string_columns(self, table: Table, names: Sequence[str], most: int) -> bool:
         if self.is_embedded:  # it has no ALTER TABLE
-            add_string_columns(self.path(table), table.full_name, names, datetime.now(UTC))
-            return
+            return add_string_columns(self.path(table), table.full_name, names, datetime.now(UTC), most=most)
         columns = ", ".join(f"`{name}` string" for name in names)
         self.spark.sql(f"ALTER TABLE {self.ref(table)} ADD COLUMNS ({columns})")
+        return True
 
     # -- read -----------------------------------------------------------------------------------------------------
 

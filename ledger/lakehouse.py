@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
 from ledger.errors import CommitConflictError, ContractError
-from ledger.merge import FATE, Change, Scope, merge_statement, quoted
+from ledger.merge import FATE, Change, Scope, merge_statement
 from ledger.merge_plan import MergePlan, all_new, compare, most_per_key, repeated, same_keys
 from ledger.row_checks import check_rows, refuse_repeated
 from ledger.value_writes import ValueWrites, WriteResult
@@ -78,27 +78,6 @@ class Lakehouse(ValueWrites):
                 joined.where("o._stored IS NULL OR n._rank > o._stored").select("n.*").drop("_rank")
             )
         return self.append(table, table.conform(fresh), expected=fresh.count())
-
-    def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
-        """Append the rows of landing files, unless another writer loaded the same files meanwhile (Bronze).
-
-        A merge that only inserts: the transaction log sees that it read the files' rows, so of two concurrent
-        loads of one file the second conflicts, retries and inserts nothing. ``df`` has the table's own columns.
-        """
-        stored = self.read(table).columns
-        aligned = df.select(
-            *[F.col(n) if n in df.columns else F.lit(None).cast("string").alias(n) for n in stored]
-        )
-        first, last = quoted(min(files)), quoted(max(files))  # thousands of names would make no statement
-        statement = (
-            f"MERGE INTO {self.ref(table)} t USING {self._view(aligned)} s ON t._source_file >= '{first}'"
-            f" AND t._source_file <= '{last}' AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
-            f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
-            " WHEN NOT MATCHED THEN INSERT *"
-        )
-        return self._report(
-            table, WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
-        )
 
     def merge(
         self,

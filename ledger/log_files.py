@@ -12,10 +12,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ledger.errors import StorageError
 from ledger.log_metadata import METADATA, Layout, layout, metadata_in, newest_metadata, with_string_columns
@@ -144,32 +145,60 @@ def has_log(path: str) -> bool:
         return False
 
 
-def add_string_columns(path: str, table: str, names: Sequence[str], at: datetime) -> None:
+def add_string_columns(
+    path: str, table: str, names: Sequence[str], at: datetime, *, most: int = 2**31
+) -> bool:
     """Commit nullable string columns that the table lacks (for an engine without ALTER TABLE).
 
-    Raises FileExistsError when another writer committed meanwhile: nothing was written then, and it may be tried again.
+    False, and nothing is written, when the table would have more than ``most`` columns. Raises FileExistsError when
+    another writer committed meanwhile: nothing was written then, and it may be tried again.
     """
-    log = Path(path) / "_delta_log"
-    layout_of(path, table)  # a damaged log takes no commit
-    commits = sorted(int(m[1]) for m in map(_COMMIT.fullmatch, os.listdir(log)) if m)
-    stored = newest_metadata(log, commits)
-    if stored is None:
-        raise StorageError("the table's schema cannot be read from its log", table=table, file=str(log))
+    newest = _newest(Path(path) / "_delta_log")
+    stored = current_metadata(path, table)
     wanted = with_string_columns(stored, names)
     if wanted is None:
-        return
+        return True
+    if len(layout(wanted).columns) > most:
+        return False
     info = {
         "timestamp": int(at.timestamp() * 1000),
         "operation": "ADD COLUMN",
         "operationParameters": {"names": json.dumps(list(names))},
         "engineInfo": "ledger-controls",
     }
-    actions = ({"commitInfo": info}, {"metaData": wanted})
-    with tempfile.NamedTemporaryFile("w", dir=log, prefix="_add_columns_", encoding="utf-8") as draft:
+    commit_after(path, newest, [{"commitInfo": info}, {"metaData": wanted}])
+    return True
+
+
+def current_metadata(path: str, table: str) -> dict[str, Any]:
+    """The table's ``metaData`` action as it stands; raises :class:`StorageError` when the log does not tell it."""
+    log = Path(path) / "_delta_log"
+    layout_of(path, table)  # a damaged log takes no commit
+    stored = newest_metadata(log, sorted(_versions(log)))
+    if stored is None:
+        raise StorageError("the table's schema cannot be read from its log", table=table, file=str(log))
+    return stored
+
+
+def commit_after(path: str, version: int, actions: Sequence[Mapping[str, Any]]) -> None:
+    """Commit the actions as the version right after ``version``: whole or not at all, and never over another's.
+
+    Raises FileExistsError when another writer has committed it meanwhile.
+    """
+    log = Path(path) / "_delta_log"
+    with tempfile.NamedTemporaryFile("w", dir=log, prefix="_commit_", encoding="utf-8") as draft:
         draft.write("".join(json.dumps(action, ensure_ascii=False) + "\n" for action in actions))
         draft.flush()
         os.fsync(draft.fileno())
-        os.link(draft.name, _commit(log, commits[-1] + 1))  # whole or not at all, and never over another's
+        os.link(draft.name, _commit(log, version + 1))
+
+
+def _versions(log: Path) -> list[int]:
+    return [int(m[1]) for m in map(_COMMIT.fullmatch, os.listdir(log)) if m]
+
+
+def _newest(log: Path) -> int:
+    return max(_versions(log))
 
 
 def _promised_checkpoint(log: Path) -> int | None:

@@ -66,6 +66,13 @@ def type_name(kind: Any) -> str:
     return f"struct<{fields}>"
 
 
+def without_columns(metadata: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The action without the columns."""
+    schema = json.loads(metadata["schemaString"])
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in set(names)]
+    return {**metadata, "schemaString": json.dumps(schema)}
+
+
 def with_string_columns(metadata: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
     """The action with those of the nullable string columns that it lacks; None when it lacks none."""
     schema = json.loads(metadata["schemaString"])

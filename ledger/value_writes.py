@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
-from ledger.errors import ContractError
+from ledger.errors import CommitConflictError, ContractError
 from ledger.frames import Frames
-from ledger.merge import Change, Scope, merge_statement
+from ledger.merge import Change, Scope, merge_statement, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,35 @@ class ValueWrites(Frames):
         if inserted:
             self._report(table, WriteResult(inserted=inserted))
         return bool(inserted)
+
+    def insert_files(self, table: Table, df: DataFrame, *, files: Sequence[str], key: str) -> WriteResult:
+        """Append the rows of landing files, unless another writer loaded the same files meanwhile (Bronze).
+
+        A merge that only inserts: the transaction log sees that it read the files' rows, so of two concurrent
+        loads of one file the second conflicts, retries and inserts nothing. ``df`` has the table's own columns.
+        Raises :class:`CommitConflictError` when another writer has dropped one of them meanwhile.
+        """
+        given = set(df.columns)
+        stored = self.read(table).columns
+        if not given <= {*stored}:
+            raise CommitConflictError(
+                "columns of its rows were dropped meanwhile", table=table.full_name, action="run it again"
+            )
+        columns = [F.col(n) if n in given else F.lit(None).cast("string").alias(n) for n in stored]
+        first, last = quoted(min(files)), quoted(max(files))  # thousands of names would make no statement
+        # Columns by name: one that is dropped meanwhile fails the statement, where * would leave its values out.
+        names, values = (", ".join(f"{of}`{name}`" for name in stored) for of in ("", "s."))
+        statement = (
+            f"MERGE INTO {self.ref(table)} t USING {self._view(df.select(*columns))} s"
+            f" ON t._source_file >= '{first}' AND t._source_file <= '{last}'"
+            " AND t._source_file = s._source_file AND t._file_sha256 = s._file_sha256"
+            f" AND coalesce(CAST(t.{key} AS STRING), '') = coalesce(CAST(s.{key} AS STRING), '')"
+            f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        )
+
+        return self._report(
+            table, WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
+        )
 
     def merge_row(self, table: Table, row: DataFrame, *, update_when: str) -> None:
         """Insert the one row, or replace the stored one of its key where ``update_when`` holds. One statement.

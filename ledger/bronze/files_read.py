@@ -20,15 +20,16 @@ from ledger.bronze.json_records import RECORD, FieldNames, field_names, json_rec
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.metadata import SOURCE_FILE
 from ledger.bronze.parquet_files import ParquetFile, parquet_file, parquet_rows
-from ledger.bronze.records import SourceText, columns_for, known_columns
+from ledger.bronze.records import MAX_UNKNOWN, SourceText, columns_for, known_columns
 from ledger.bronze.scratch_rows import ScratchRows
 from ledger.bronze.source_bytes import reason_of
 from ledger.bronze.tabular import IS_RECORD, LEFTOVER, TEXT, Layout
 from ledger.bronze.typed import bronze_rows
 from ledger.contract import Table
-from ledger.errors import TransientError
+from ledger.errors import CommitConflictError, TransientError
 from ledger.lakehouse import Lakehouse
 
+_TRIES = 10
 T = TypeVar("T")
 Tabular = CsvFile | ParquetFile | EngineTable
 
@@ -68,6 +69,26 @@ def read_files(
     if rows is not None and reading.failed:
         rows = rows.where(~F.col(SOURCE_FILE).isin(sorted(reading.failed)))
     return FilesRead(rows, reading.failed)
+
+
+def read_with_columns(
+    lakehouse: Lakehouse, table: Table, files: Sequence[LandingFile], stamp: datetime
+) -> FilesRead:
+    """The files read, and the columns made that their unknown fields get: never more than MAX_UNKNOWN of a table.
+
+    Where another load takes the room meanwhile they are read again; the fields then keep their text.
+    """
+    for _ in range(_TRIES):
+        read = read_files(lakehouse, table, files, stamp)
+        columns = read.rows.columns if read.rows is not None else []
+        extra = [name for name in columns if name not in table.column_names]
+        if not extra or lakehouse.add_columns(table, extra, most=len(table.columns) + MAX_UNKNOWN):
+            return read
+    raise CommitConflictError(
+        f"{_TRIES} loads in a row lost the room for their columns to others",
+        table=table.full_name,
+        action="run it again later",
+    )
 
 
 @dataclass

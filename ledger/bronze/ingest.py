@@ -12,7 +12,7 @@ from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
-from ledger.bronze.files_read import read_files
+from ledger.bronze.files_read import read_with_columns
 from ledger.bronze.json_files import LARGE
 from ledger.bronze.landing import LandingFile, Listing, list_files, misplaced
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
@@ -150,7 +150,7 @@ def _insert(
     with_bytes = [file for file in files if file.size]
     if not with_bytes:
         return {}
-    read = read_files(lakehouse, table, with_bytes, stamp)
+    read = read_with_columns(lakehouse, table, with_bytes, stamp)
     refused = {}
     for file in with_bytes:
         # What was read is the content that was hashed only if nobody wrote to the file in between.
@@ -162,9 +162,6 @@ def _insert(
     if left and read.rows is not None:
         changed = [name for name in refused if name not in read.failed]
         rows = read.rows.where(~F.col(SOURCE_FILE).isin(changed)) if changed else read.rows
-        extra = [name for name in rows.columns if name not in table.column_names]
-        if extra:
-            lakehouse.add_columns(table, extra)
         lakehouse.insert_files(table, rows, files=[file.name for file in left], key=table.key[0])
     # The engine reads large files itself, during the insert: its rows may be of other bytes than the hash.
     torn = [file for file in left if file.size >= LARGE and not file.is_unchanged]

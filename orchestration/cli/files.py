@@ -72,6 +72,30 @@ def withdraw(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def drop_columns(arguments: argparse.Namespace) -> int:
+    """Take back the columns of a flood of unknown fields, and say which stay."""
+    from ledger.bronze.column_drop import drop, plan_drop
+    from ledger.tables import BRONZE
+
+    table = next((table for table in BRONZE if table.full_name == arguments.table), None)
+    if table is None:
+        raise ParameterError(
+            f"table: {shown(arguments.table)} is no Bronze table that is loaded from the landing",
+            action=f"one of {', '.join(table.full_name for table in BRONZE)}",
+        )
+    with tables() as lakehouse:
+        planned = plan_drop(lakehouse, table, most=arguments.most, keep=given.names(arguments.keep))
+        if not arguments.dry_run:
+            drop(lakehouse, table, planned, by=arguments.by, reason=arguments.reason)
+    if arguments.json:
+        say_json({**vars(planned), "dry_run": arguments.dry_run})
+        return 0
+    verb = "would be dropped" if arguments.dry_run else "dropped"
+    say(f"{planned.table}: {len(planned.dropped):,} columns {verb}, what they hold goes to _raw")
+    say(f"kept: {', '.join(map(shown, planned.kept)) or 'none'}")
+    return 0
+
+
 def _below_landing(settings: Settings, path: str) -> str:
     """The path relative to the landing root, also where it was given as it lies on this machine."""
     root = settings.resolved(settings.lakehouse.landing).rstrip("/")

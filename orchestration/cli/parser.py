@@ -137,6 +137,24 @@ def _files(commands: _Commands) -> None:
     withdraw.add_argument("path", help="<table>/date=YYYY-MM-DD/<file>, relative to the landing root")
     withdraw.add_argument("--by", required=True, metavar="WHO", help="who decides it")
     withdraw.add_argument("--reason", required=True, metavar="WHY", help="why it should not have come")
+    drop = _command(
+        actions,
+        "drop-columns",
+        files.drop_columns,
+        "drop columns that a flood of unknown fields made; what they held goes to _raw",
+    )
+    drop.add_argument("table", help="Bronze table, bronze.<name>")
+    drop.add_argument(
+        "--most",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="unknown columns that stay, the fullest (default: 100)",
+    )
+    drop.add_argument("--keep", default="", metavar="a,b", help="columns that stay whatever they hold")
+    drop.add_argument("--dry-run", action="store_true", help="only say what would go")
+    drop.add_argument("--by", required=True, metavar="WHO", help="who decides it")
+    drop.add_argument("--reason", required=True, metavar="WHY", help="why they should not be there")
     mock = _command(commands, "mock", files.mock, "write generated landing files")
     mock.add_argument("--from", dest="start", required=True, help="first KST day")
     for name, default in (("days", 1), ("users", 100), ("entries", 6000)):

@@ -399,7 +399,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.bronze.ingest.read_files", write_meanwhile)
+        patch.setattr("ledger.bronze.files_read.read_files", write_meanwhile)
         bronze.load()
     assert bronze.live() == {"g"}
     assert ("f.jsonl", "skipped", STILL_WRITTEN) in bronze.events()
