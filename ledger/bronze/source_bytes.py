@@ -12,6 +12,8 @@ from ledger.bronze.landing import LandingFile
 from ledger.errors import IngestError, LedgerError
 
 CHUNK = 8 << 20
+MOST_UNPACKED_TIMES, MOST_UNPACKED_BYTES = 100, 64 << 20
+"""A compressed file that unpacks to more than both is refused: records shrink to a tenth or a thirtieth."""
 BLANKS = b" \t\r\n\f\v"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
@@ -25,7 +27,7 @@ def opened(file: LandingFile) -> Iterator[BinaryIO]:
     Raises :class:`IngestError` for what is not UTF-8 by its first bytes.
     """
     with open(file.path, "rb") as stored:
-        text = cast(BinaryIO, gzip.GzipFile(fileobj=stored)) if file.compressed else stored
+        text = cast(BinaryIO, _Unpacked(stored, file.size)) if file.compressed else stored
         start = text.read(3)
         if not file.compressed and start.startswith(_GZIP):
             raise IngestError("is compressed by gzip, and its name does not end in .gz")
@@ -34,6 +36,22 @@ def opened(file: LandingFile) -> Iterator[BinaryIO]:
         if start != _BYTE_ORDER_MARK:
             text.seek(0)
         yield text
+
+
+class _Unpacked(gzip.GzipFile):
+    """A compressed file's text; raises :class:`IngestError` for one that is made to unpack without end."""
+
+    def __init__(self, stored: BinaryIO, size: int) -> None:
+        super().__init__(fileobj=stored)
+        self._most = max(MOST_UNPACKED_BYTES, size * MOST_UNPACKED_TIMES)
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        if self.tell() > self._most:
+            raise IngestError(
+                f"unpacks to more than {MOST_UNPACKED_TIMES} times its size (MOST_UNPACKED_TIMES), which no data does"
+            )
+        return data
 
 
 def chunks(text: BinaryIO) -> Iterator[bytes]:

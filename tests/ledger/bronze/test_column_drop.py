@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import rewrite
+from ledger import log_files, rewrite
 from ledger.bronze import files_read, ingest, json_records, records
 from ledger.bronze.column_drop import drop, plan_drop
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
@@ -103,7 +103,7 @@ def test_a_load_that_commits_meanwhile_loses_nothing(
     flooded: Lakehouse, land: Landed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INV-91: its rows fill a column that goes, and are committed after the table was read."""
-    commit, others = rewrite.commit_after, [{"order_id": "late", "k0003": "late"}]
+    commit, others = log_files.commit_after, [{"order_id": "late", "k0003": "late"}]
 
     def overtaken(*arguments: object) -> None:
         if others:
@@ -121,7 +121,7 @@ def test_a_load_whose_columns_go_meanwhile_is_refused_and_loses_nothing(
     flooded: Lakehouse, land: Landed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INV-91: it had read its files for the wider table; the next load reads them again."""
-    read = ingest.read_with_columns
+    read = files_read.read_with_columns
 
     def then_dropped(*arguments: object) -> object:
         found = read(*arguments)  # type: ignore[arg-type]
