@@ -61,13 +61,13 @@ class Served:
 
     def start(self, *names: str) -> None:
         """Start the named processes (``code``, ``daemon``, ``web``)."""
-        code, web = ("--port", str(self.ports["code"])), ("-p", str(self.ports["web"]))
+        code, web = (("--port", str(self.ports[name])) for name in ("code", "web"))
         served = ("--module-name", self.module, "--working-directory", str(ROOT), "--location-name", LOCATION)
-        python, workspace = (sys.executable, "-m"), ("-w", str(self.workspace))
+        python, workspace = (sys.executable, "-m"), ("--workspace", str(self.workspace))
         commands = {
             "code": (*python, "dagster", "api", "grpc", *served, "--host", "127.0.0.1", *code),
             "daemon": (*python, "dagster._daemon", "run", *workspace),
-            "web": (*python, "dagster_webserver", *workspace, "-h", "127.0.0.1", *web),
+            "web": (*python, "orchestration.webserver", *workspace, *web),
         }
         for name in names:
             log = (self.home.root / f"{name}.log").open("ab")
