@@ -80,6 +80,10 @@ def _rewritten(
             there = F.coalesce(F.col(partition).isin(filled), F.lit(False))
             rows = stored.where(there | F.col(partition).isNull() if None in filled else there)
             moved(rows).write.format("delta").partitionBy(partition).save(str(scratch))
+        if (
+            lakehouse.version(table) != version
+        ):  # what was read may have been newer than what would be removed
+            raise FileExistsError(f"{table.full_name} has a newer version than {version}")
         added = _added(scratch)
         removed = _removed(before, {None if day is None else str(day) for day in filled})
         counts = [sum(_rows(action) for action in actions) for actions in (removed, added)]

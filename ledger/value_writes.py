@@ -73,12 +73,9 @@ class ValueWrites(Frames):
         loads of one file the second conflicts, retries and inserts nothing. ``df`` has the table's own columns.
         Raises :class:`CommitConflictError` when another writer has dropped one of them meanwhile.
         """
-        given = set(df.columns)
         stored = self.read(table).columns
-        if not given <= {*stored}:
-            raise CommitConflictError(
-                "columns of its rows were dropped meanwhile", table=table.full_name, action="run it again"
-            )
+        self._refuse_dropped(table, df, stored)
+        given = set(df.columns)
         columns = [F.col(n) if n in given else F.lit(None).cast("string").alias(n) for n in stored]
         first, last = quoted(min(files)), quoted(max(files))  # thousands of names would make no statement
         # Columns by name: one that is dropped meanwhile fails the statement, where * would leave its values out.
@@ -91,9 +88,19 @@ class ValueWrites(Frames):
             f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
         )
 
-        return self._report(
-            table, WriteResult(inserted=retry_conflicts(lambda: self._affected(statement), table.full_name))
-        )
+        try:
+            inserted = retry_conflicts(lambda: self._affected(statement), table.full_name)
+        except Exception:
+            self._refuse_dropped(table, df, self.read(table).columns)
+            raise
+        return self._report(table, WriteResult(inserted=inserted))
+
+    @staticmethod
+    def _refuse_dropped(table: Table, df: DataFrame, stored: Sequence[str]) -> None:
+        if not {*df.columns} <= {*stored}:
+            raise CommitConflictError(
+                "columns of its rows were dropped meanwhile", table=table.full_name, action="run it again"
+            )
 
     def merge_row(self, table: Table, row: DataFrame, *, update_when: str) -> None:
         """Insert the one row, or replace the stored one of its key where ``update_when`` holds. One statement.
