@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
 from ledger.delta_log import retry_conflicts
-from ledger.engine_paths import addressable
+from ledger.engine_paths import addressable, refuse_lost_link
 from ledger.errors import ContractError, StorageError
 from ledger.log_files import add_string_columns
 from ledger.log_metadata import Layout
@@ -55,7 +55,11 @@ class DeltaTables:
         return self._place(table).ref
 
     def path(self, table: Table) -> str:
-        """Where the table lies, as every engine and reader understands it (``engine_paths``)."""
+        """Where the table lies, as every engine and reader understands it (``engine_paths``).
+
+        Raises :class:`StorageError` when that is by a link, and the link is gone.
+        """
+        refuse_lost_link(self._folder, self._warehouse)
         return f"{self._warehouse}/{table.schema}/{table.name}"
 
     def exists(self, table: Table) -> bool:

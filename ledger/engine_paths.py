@@ -11,12 +11,12 @@ from __future__ import annotations
 import atexit
 import os
 import re
-import shutil
 import tempfile
 import threading
 from pathlib import Path
 
-from ledger.errors import SettingsError
+from ledger import held_folders
+from ledger.errors import SettingsError, StorageError
 
 PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
 _OTHERWISE = re.compile(r"[%\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -40,6 +40,20 @@ def addressable(folder: str) -> str:
         return link
 
 
+def refuse_lost_link(folder: str, link: str) -> None:
+    """Raises :class:`StorageError` when a link of :func:`addressable` is gone: an engine would make a folder there.
+
+    Its name is never given twice, so one that is there after a write was there all the time.
+    """
+    if link != folder and not os.path.islink(link):
+        raise StorageError(
+            f"the link through which the engine knows {folder} is gone",
+            file=link,
+            action=f"keep cleaners of temporary files away from {_PREFIX}*, then run the same command again; it"
+            " continues safely",
+        )
+
+
 def delta_rs_reads(folder: str) -> bool:
     """Whether delta-rs reads this very folder: it follows links, decodes ``%20``, takes a backslash for a slash."""
     return not _OTHERWISE.search(os.path.realpath(folder))
@@ -48,7 +62,7 @@ def delta_rs_reads(folder: str) -> bool:
 def _new_link(folder: str) -> str:
     for place in link_places():
         try:
-            home = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
+            home = held_folders.new_folder(place, _PREFIX)
             os.symlink(folder, f"{home}/root")
         except OSError:
             continue
@@ -66,28 +80,12 @@ def link_places() -> list[str]:
     return [place for place in dict.fromkeys(places) if PLAIN.fullmatch(place)]
 
 
-def _remove(home: str, owner: int) -> None:
+def _remove(home: Path, owner: int) -> None:
     if os.getpid() == owner:  # a forked child ends before its parent does
-        shutil.rmtree(home, ignore_errors=True)  # the link, never what it leads to
+        held_folders.drop(home)  # the link, never what it leads to
 
 
 def sweep_links() -> None:
     """Remove the links that killed processes left behind."""
     for place in link_places():
-        sweep(place, _PREFIX)
-
-
-def sweep(place: str, prefix: str) -> None:
-    """Remove the folders ``<prefix><pid>-...`` of processes that are gone."""
-    try:
-        names = [entry.name for entry in os.scandir(place) if entry.name.startswith(prefix)]
-    except OSError:
-        return  # no such place on this machine
-    for name in names:
-        pid = name.removeprefix(prefix).partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(f"{place}/{name}", ignore_errors=True)
-        except (ValueError, OSError):
-            continue  # not ours to judge
+        held_folders.sweep(place, _PREFIX)

@@ -10,6 +10,7 @@ import errno
 import re
 
 from ledger.errors import LedgerError, StorageError
+from ledger.stages import lost_stage
 
 _STORED = re.compile(r"/(bronze|silver|gold)/(\w+)/([^\s\"'`]+?\.(?:parquet|json|crc))")
 _FULL = ("No space left on device", "database or disk is full", "Disk quota exceeded")
@@ -39,6 +40,8 @@ def named(error: BaseException, table: str | None = None, *, place: str | None =
     """
     if isinstance(error, LedgerError):
         return None
+    if (lost := lost_stage()) is not None:
+        return lost
     text, number = str(error), getattr(error, "errno", None)
     stored = _STORED.search(text)
     file = stored[3] if stored else getattr(error, "filename", None)

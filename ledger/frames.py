@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pyarrow.parquet as pq
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from ledger.contract import Table
 from ledger.delta_tables import DeltaTables
+from ledger.errors import LedgerError
 from ledger.faults import named
 from ledger.row_checks import check_values
-from ledger.stages import Stages, sweep
+from ledger.stages import Stages, sweep_stages
 
 _SCRATCH = "temporary files (TMPDIR)"
+# Money must not be read back from statistics (docs/decisions.md, D-007).
+_NO_STATISTICS = ("delta.dataSkippingNumIndexedCols", "0")
 
 
 class Frames(DeltaTables):
@@ -27,17 +33,39 @@ class Frames(DeltaTables):
         self._stages = Stages()
 
     def __enter__(self) -> Self:
-        sweep()
+        sweep_stages()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        lost = self._stages.lost() if isinstance(error, Exception) else None
         self._stages.clear()
+        if lost is not None and not isinstance(error, LedgerError):
+            raise lost from error
 
     def scratch_folder(self) -> Path:
         """A new empty folder of this process, removed when the lakehouse is left."""
-        return self._stages.folder()
+        with _named():
+            return self._stages.folder()
+
+    def scratch_rows(self, file: Path, schema: StructType, *, rows: int) -> DataFrame:
+        """So many rows of a Parquet file that this process wrote, alone in a :meth:`scratch_folder`."""
+        if not self.is_embedded:
+            return self.spark.createDataFrame(pq.read_table(file))
+        return self._staged(self._stages.seal_file(file, schema, rows=rows))
+
+    def seal_links(self, folder: Path) -> None:
+        """The links in a :meth:`scratch_folder` are all made; :meth:`refuse_lost` looks after them from now on."""
+        self._stages.seal(folder)
+
+    def refuse_lost(self) -> None:
+        """Raises :class:`StorageError` when anything staged is gone: whatever was read through a link may be too little.
+
+        What is staged as rows need not be asked for: reading it fails.
+        """
+        if (lost := self._stages.lost()) is not None:
+            raise lost
 
     def rows(self, table: Table, records: Iterable[Mapping[str, Any]]) -> DataFrame:
         """Plain values as a DataFrame of the table's contract.
@@ -60,10 +88,21 @@ class Frames(DeltaTables):
         if not self.is_embedded:
             return self._stages.persist(df)
         folder = self.scratch_folder()
-        try:
-            df.write.mode("overwrite").parquet(str(folder))
-        except PySparkException as error:
-            if (fault := named(error, place=_SCRATCH)) is not None:
-                raise fault from error
-            raise
-        return self.spark.read.schema(df.schema).parquet(str(folder))
+        with _named():
+            df.write.format("delta").option(*_NO_STATISTICS).mode("append").save(str(folder))
+        self._stages.seal(folder)
+        return self._staged(folder)
+
+    def _staged(self, folder: Path) -> DataFrame:
+        return self.spark.read.format("delta").load(str(folder))
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """A full or read-only disk of temporary files, by its name."""
+    try:
+        yield
+    except (PySparkException, OSError) as error:
+        if (fault := named(error, place=_SCRATCH)) is not None:
+            raise fault from error
+        raise

@@ -90,6 +90,7 @@ def _linked_lines(lakehouse: Lakehouse, files: Sequence[LandingFile]) -> DataFra
         parent = folder / f"{_NUMBER}={place}"
         parent.mkdir()
         (parent / "lines.txt").symlink_to(Path(file.path).absolute())
+    lakehouse.seal_links(folder)
     lines, number = lakehouse.spark.read.text(str(folder)), F.col(_NUMBER).cast("int")
     if len(files) == 1:  # a look-up a row costs a tenth of a large day
         return _records(with_file(lines.select(RECORD), files[0]))

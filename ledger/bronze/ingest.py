@@ -163,6 +163,7 @@ def _insert(
         changed = [name for name in refused if name not in read.failed]
         rows = read.rows.where(~F.col(SOURCE_FILE).isin(changed)) if changed else read.rows
         lakehouse.insert_files(table, rows, files=[file.name for file in left], key=table.key[0])
+        lakehouse.refuse_lost()  # rows without an event are not live
     # The engine reads large files itself, during the insert: its rows may be of other bytes than the hash.
     torn = [file for file in left if file.size >= LARGE and not file.is_unchanged]
     return refused | {

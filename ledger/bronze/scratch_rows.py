@@ -9,6 +9,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
+from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.records import FILE_COLUMNS
@@ -56,9 +57,10 @@ class ScratchRows:
 
     def frame(self) -> DataFrame:
         """The rows as a frame; through the file where engine and process share it."""
-        if self._lakehouse.is_embedded:
-            return self._lakehouse.spark.read.parquet(str(self._path))
-        return self._lakehouse.spark.createDataFrame(pq.read_table(self._path))
+        types = {pa.string(): StringType(), pa.bool_(): BooleanType()}
+        fields = [*self._columns.items(), *((name, pa.string()) for name in FILE_COLUMNS)]
+        schema = StructType([StructField(name, types[kind]) for name, kind in fields])
+        return self._lakehouse.scratch_rows(self._path, schema, rows=self.count)
 
     def _write(self) -> None:
         if self._held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,9 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from ledger.engine_paths import PLAIN, addressable
-from ledger.errors import SettingsError
+from ledger.errors import SettingsError, StorageError
 from ledger.lakehouse import Lakehouse
+from tests.boundaries import boundaries
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, FILES, ITEMS, NEXT, items, stored
 
 # Every character that a URL, a pattern, an SQL text or a shell would take for something else.
@@ -85,6 +87,30 @@ def test_an_unusual_path_is_a_link_that_only_its_user_can_enter(tmp_path: Path) 
     link.unlink()  # as a cleaner of temporary files would
     again = addressable(str(target))
     assert os.readlink(again) == str(target)
+
+
+@pytest.mark.parametrize("moment", ["before", "while"])
+def test_a_warehouse_whose_link_is_gone_is_never_written_to_beside_it(
+    spark: SparkSession, tmp_path: Path, moment: str
+) -> None:
+    """The engine would make a folder where the link was, and all would seem well."""
+    lake = Lakehouse(spark, warehouse=str(tmp_path / "a b"))
+    lake.create(ITEMS)
+    home = Path(addressable(str(tmp_path / "a b"))).parent
+    row = items(lake, ("a", DAY, None, None, "r1"))
+
+    def remove(_: str) -> None:
+        shutil.rmtree(home, ignore_errors=True)
+
+    if moment == "before":
+        remove("")
+    try:
+        with boundaries(remove), pytest.raises(StorageError, match="the engine knows .*/a b is gone"):
+            lake.append(ITEMS, row, expected=1)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    again = Lakehouse(spark, warehouse=str(tmp_path / "a b"))
+    assert stored(again, ITEMS) == []
 
 
 def test_links_end_with_their_process_and_a_killed_one_s_are_swept(tmp_path: Path) -> None:
