@@ -11,9 +11,11 @@ from grpc import RpcError
 from assets.checks.arrivals import loads
 from assets.limits import INTERRUPTS, attempt_deadline, interrupted, refuse_if_interrupted
 from configs.settings import Settings
-from ledger.errors import AttemptTimeoutError, LedgerError, TransientError
+from ledger.delta_log import is_conflict
+from ledger.errors import AttemptTimeoutError, CommitConflictError, LedgerError, TransientError
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Outcome, Run, first_line
+from ledger.shortages import is_panic
 from ledger.side_by_side import abandoned_end
 from ledger.window import Window
 from orchestration.interrupts import hangup_is_an_interrupt
@@ -52,10 +54,20 @@ def failing_at_once() -> Iterator[None]:
     except dg.Failure:
         raise
     except Exception as error:
-        raise _failure(lost_engine(error) or error) from error
+        lost = lost_engine(error)
+        if lost is None and is_conflict(error):
+            raise CommitConflictError(
+                f"another writer changed a table while it was read: {first_line(error)}",
+                action="run it again later",
+            ) from error
+        raise _failure(lost or error) from error
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise _failure(error) from None
 
 
-def _failure(error: Exception) -> dg.Failure:
+def _failure(error: BaseException) -> dg.Failure:
     return dg.Failure(
         description=str(error) if isinstance(error, LedgerError) else first_line(error),
         metadata={"error": type(error).__name__},

@@ -11,6 +11,8 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from ledger.errors import AttemptTimeoutError
+from ledger.faults import first_line
+from ledger.pauses import say_pause
 
 RETRIES = 2
 RETRY_DELAY_SEC = 300
@@ -28,9 +30,13 @@ class _FaultsOnly(dg.RetryPolicy):
     """
 
     def calculate_delay(self, attempt_num: int) -> float:
-        if isinstance(sys.exc_info()[1], INTERRUPTS):
+        error = sys.exc_info()[1]
+        if isinstance(error, INTERRUPTS):
             raise interrupted()
-        return super().calculate_delay(attempt_num)
+        delay = super().calculate_delay(attempt_num)
+        if error is not None and attempt_num <= self.max_retries:
+            say_pause(first_line(error), delay, next_try=attempt_num + 1, tries=self.max_retries + 1)
+        return delay
 
 
 # Faults that may pass: twice more, five minutes apart.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +12,25 @@ from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
 
 from ledger.errors import CommitConflictError
-from ledger.faults import named
+from ledger.faults import first_line, named
+from ledger.pauses import say_pause
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_CONFLICT_SIGNS = ("Failed to commit transaction", "DELTA_CONCURRENT", "Concurrent", "DELTA_METADATA_CHANGED")
+# Another writer's commit, or its clean-up of the log, while ours was made or the log was listed.
+_CONFLICT_SIGNS = (
+    "Failed to commit transaction",
+    "Tried committing existing table version",
+    "commit conflict",
+    "DELTA_CONCURRENT",
+    "Concurrent",
+    "DELTA_METADATA_CHANGED",
+    "DELTA_PROTOCOL_CHANGED",
+    "Metadata changed since last commit",
+    "Protocol changed since last commit",
+    "DELTA_VERSIONS_NOT_CONTIGUOUS",
+    "Missing commit file",
+)
 _MAX_TRIES = 10
 _FIRST_PAUSE_SEC = 0.05
 _LONGEST_PAUSE_SEC = 3.0
@@ -51,23 +63,25 @@ def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[floa
         try:
             return write()
         except Exception as error:
-            if not _is_conflict(error):
+            if not is_conflict(error):
                 if (fault := named(error, table)) is not None:
                     raise fault from error
                 raise
             if attempt == _MAX_TRIES:
                 raise CommitConflictError(
-                    f"{_MAX_TRIES} commits in a row lost to other writers",
+                    f"{_MAX_TRIES} commits in a row lost to other writers ({first_line(error)})",
                     table=table,
                     action="run it again later",
                 ) from error
             longest = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2**attempt)
-            logger.info("%s: commit conflict, try %d of %d", table, attempt + 1, _MAX_TRIES)
-            pause(random.uniform(longest / 2, longest))
+            seconds = random.uniform(longest / 2, longest)
+            say_pause(f"{table}: another writer was faster", seconds, next_try=attempt + 1, tries=_MAX_TRIES)
+            pause(seconds)
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _is_conflict(error: Exception) -> bool:
+def is_conflict(error: BaseException) -> bool:
+    """Whether another writer is why it failed, so that the same again may succeed."""
     if isinstance(error, FileExistsError):  # a commit of our own, see log_files.py
         return True
     from_log = isinstance(error, (PySparkException, DeltaError))

@@ -52,6 +52,10 @@ class StorageError(LedgerError):
     """A disk, a file or a permission is at fault: a full disk, a damaged log, a data file that is gone."""
 
 
+class ShortageError(LedgerError):
+    """The machine, or a limit of it, gives too little memory, or too few threads or file descriptors."""
+
+
 class IngestError(LedgerError):
     """A landing file cannot be read; the other files of its day were loaded."""
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import re
 
-from ledger.errors import LedgerError, StorageError
+from ledger.errors import LedgerError, ShortageError, StorageError
+from ledger.shortages import shortage
 from ledger.stages import lost_stage
 
 _STORED = re.compile(r"/(bronze|silver|gold)/(\w+)/([^\s\"'`]+?\.(?:parquet|json|crc))")
+_GRPC_DETAILS = re.compile(r"RPC that terminated with:.*?details = \"([^\"\n]+)\"", re.DOTALL)
 _FULL = ("No space left on device", "database or disk is full", "Disk quota exceeded")
 _READ_ONLY = ("Read-only file system", "Permission denied", "attempt to write a readonly database")
 _NOT_WRITTEN = (*_READ_ONLY, "disk I/O error", "unable to open database file")
@@ -32,8 +34,10 @@ _DAMAGED = (
 _WHOLE = "nothing of this write was committed, the tables are whole"
 
 
-def named(error: BaseException, table: str | None = None, *, place: str | None = None) -> StorageError | None:
-    """The fault by its name when a disk, a file or a permission is at fault, else None.
+def named(
+    error: BaseException, table: str | None = None, *, place: str | None = None
+) -> StorageError | ShortageError | None:
+    """The fault by its name when a disk, a file, a permission or a lack of memory is at fault, else None.
 
     ``table``: the table that was being written; without it the path in the error's text tells. ``place``: what the
     full or read-only disk holds.
@@ -42,6 +46,8 @@ def named(error: BaseException, table: str | None = None, *, place: str | None =
         return None
     if (lost := lost_stage()) is not None:
         return lost
+    if (short := shortage(error)) is not None:
+        return short
     text, number = str(error), getattr(error, "errno", None)
     stored = _STORED.search(text)
     file = stored[3] if stored else getattr(error, "filename", None)
@@ -90,8 +96,10 @@ def first_line(error: BaseException) -> str:
     known = error if isinstance(error, LedgerError) else named(error)
     if known is not None:
         return str(known)
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+    text = str(error).strip()
+    details = _GRPC_DETAILS.search(text)
+    line = details[1] if details else text.partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _any(signs: tuple[str, ...], text: str) -> str:

@@ -61,17 +61,18 @@ def layout_of(path: str, table: str) -> Layout | None:
 
 def _looked_through(log: Path, table: str) -> _Seen | None:
     """The whole log: no commit is missing or empty, the newest one ends as a commit does."""
-    try:
-        names = os.listdir(log)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    commits = sorted(int(m[1]) for m in map(_COMMIT.fullmatch, names) if m)
-    found = [(int(m[1]), name) for name in names if (m := _CHECKPOINT.fullmatch(name))]
-    checkpoints = {version for version, name in found if (log / name).stat().st_size}
-    if not commits:
-        return None
-    newest, start = commits[-1], max(checkpoints, default=-1)
-    missing = sorted(set(range(start + 1, newest + 1)) - set(commits))
+    for pause in (
+        _WRITER_PAUSE_SEC,
+        0.0,
+    ):  # what is written or cleaned up while a folder is listed may be left out
+        commits, start = _listed(log)
+        if not commits:
+            return None
+        newest = commits[-1]
+        missing = sorted(set(range(start + 1, newest + 1)) - set(commits))
+        if not missing:
+            break
+        time.sleep(pause)
     if missing:
         what = f"commits {missing[0]} to {missing[-1]}" if len(missing) > 1 else f"commit {missing[0]}"
         pointer = _promised_checkpoint(log)
@@ -84,6 +85,24 @@ def _looked_through(log: Path, table: str) -> _Seen | None:
     _check_commit(_commit(log, newest), log, table)
     metadata = newest_metadata(log, [version for version in commits if version > start])
     return _Seen(newest, _required_mark(log, newest), layout(metadata) if metadata else None)
+
+
+def _listed(log: Path) -> tuple[list[int], int]:
+    """The versions that have a commit file, and that of the newest checkpoint (-1: none)."""
+    try:
+        names = os.listdir(log)
+    except (FileNotFoundError, NotADirectoryError):
+        return [], -1
+    found = [(int(m[1]), name) for name in names if (m := _CHECKPOINT.fullmatch(name))]
+    checkpoints = {version for version, name in found if _size(log / name)}
+    return sorted(int(m[1]) for m in map(_COMMIT.fullmatch, names) if m), max(checkpoints, default=-1)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # cleaned up since it was listed
+        return 0
 
 
 def _followed(log: Path, table: str, seen: _Seen) -> _Seen:

@@ -21,8 +21,11 @@ from pyspark.sql import SparkSession
 
 from ledger.delta_log import Commit
 from ledger.engine_paths import delta_rs_reads
+from ledger.errors import StorageError
+from ledger.faults import first_line
 from ledger.log_files import has_log, layout_of
 from ledger.log_metadata import Layout
+from ledger.shortages import is_panic, shortage
 
 _COMMIT_FILES = "[0-9]" * 20 + ".json"
 
@@ -93,6 +96,12 @@ class FileLog:
             files = table.get_add_actions(flatten=True)
         except DeltaError:  # no table, or a feature of one that the engine may know
             return None
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            raise shortage(error) or StorageError(
+                f"the table's log cannot be read: {first_line(error)}", file=place.path
+            ) from None
         if not files.num_rows:
             return 0
         if "num_records" not in files.schema.names:

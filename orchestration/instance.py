@@ -89,7 +89,11 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
     except OSError as error:
         raise _wrong_home(home, f"cannot be written to: {error.strerror}") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("waits until another process has opened %s", home)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

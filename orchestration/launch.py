@@ -16,6 +16,7 @@ from dagster._core.utils import make_new_run_id
 
 from assets.limits import INTERRUPTED, INTERRUPTS, new_run
 from configs.settings import ROOT, load_settings
+from ledger.shortages import require
 from orchestration.instance import INSTANCE_FILES, dagster_instance
 from orchestration.interrupts import raise_if_interrupted
 from orchestration.jobs import JOB_OPS, POOLS
@@ -62,6 +63,9 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     """
     _quieten_dagster()
     raise_if_interrupted()
+    settings = load_settings()
+    if settings.spark.engine == "sail":
+        require(engine_mb=settings.spark.memory_mb)
     new_run()
     end_dead_runs(instance)
     work = JOB_PIPELINES.get(launch.job, launch.job)
@@ -72,7 +76,7 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if launch.parameters:
         config |= _run_config(launch)
-    if not load_settings().has_local_tables:
+    if not settings.has_local_tables:
         result: Any = _run_launched(launch, config, instance)
     else:
         run_id = make_new_run_id()

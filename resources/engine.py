@@ -6,18 +6,24 @@ in its environment, and it can be where its port is private (``resources/engine_
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import secrets
+import select
 import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
+from typing import IO
 
 import grpc
 from pyspark.sql.connect.client import ChannelBuilder
 
 from ledger.errors import EngineLostError, SettingsError
+from ledger.shortages import require
 from resources.engine_process import CANNOT_BE_PRIVATE, READY
 from resources.salt import without_secrets
 from resources.shared_host import other_people
@@ -25,6 +31,11 @@ from resources.shared_host import other_people
 _PROGRAM = Path(__file__).with_name("engine_process.py")
 _WAITING_CONNECTIONS = 16
 _NEVER_MS = 2**31 - 1
+_SAY_AFTER_SEC, _START_SEC = 5, 120
+_KEPT_LINES, _READ_SEC, _SHOWN = 200, 1, 300
+_TELLING = ("panicked at", "memory allocation of", "overflowed its stack")
+_OF_A_BACKTRACE = re.compile(r"note:|stack backtrace:|\d+: |at ")
+logger = logging.getLogger("ledger.engine")
 
 
 class EmbeddedEngine:
@@ -38,6 +49,7 @@ class EmbeddedEngine:
         # Abstract: no file to be left behind. Its owner is checked for every connection.
         self._name = f"ledger-engine-{os.getpid()}-{secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._words: _Words
         self._lifeline = -1
         self._lock = threading.Lock()
 
@@ -75,13 +87,15 @@ class EmbeddedEngine:
         if code is None:
             return None
         how = f"signal {-code}" if code < 0 else f"code {code}"
+        words = self._words.last()
         return EngineLostError(
-            f"the embedded engine ended with {how}",
-            action="run the same command again, it continues safely; if it was out of memory (signal 9),"
+            f"the embedded engine ended with {how}{f': {words}' if words else ''}",
+            action="run the same command again, it continues safely; if it was out of memory (signal 9 or 6),"
             " change spark.memory_mb or use spark.engine spark",
         )
 
     def _start(self) -> None:
+        require(engine_mb=self._memory_mb)
         people = [] if self._allow_shared_host else other_people()
         self._close_lifeline()
         theirs, self._lifeline = os.pipe()
@@ -95,14 +109,17 @@ class EmbeddedEngine:
                 executable=_interpreter(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 pass_fds=(listener.fileno(), theirs),
                 start_new_session=True,  # the terminal's Ctrl-C and hangup are this process's affair
                 env=self._environment(),
             )
         os.close(theirs)
         assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._words = _Words(self._process.stderr)
         with self._process.stdout as said:
-            first = said.readline()
+            first = self._first_line(said)
         if first == READY:
             return
         code, self._process = self._process.wait(), None
@@ -114,8 +131,19 @@ class EmbeddedEngine:
                 " spark.allow_shared_host: true",
             )
         raise EngineLostError(
-            f"the embedded engine did not start (code {code})", action="see its message above"
+            f"the embedded engine did not start (code {code}): {self._words.last()}",
+            action="see that memory, processes and descriptors are left, then run the same command again",
         )
+
+    def _first_line(self, said: IO[bytes]) -> bytes:
+        """What the new process says first; nothing when it ends, or says nothing for too long."""
+        assert self._process is not None
+        for seconds in (_SAY_AFTER_SEC, _START_SEC - _SAY_AFTER_SEC):
+            if select.select([said], [], [], seconds)[0]:
+                return said.readline()
+            logger.info("waits for the embedded engine to start, for at most %d s", _START_SEC)
+        self._process.kill()
+        return b""
 
     def _environment(self) -> dict[str, str]:
         ours = {
@@ -129,6 +157,30 @@ class EmbeddedEngine:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+
+class _Words:
+    """The end of what the engine writes on standard error: for its epitaph, not for the terminal."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def last(self) -> str:
+        """The line that says most of why it ended; for an engine that has ended."""
+        self._reader.join(_READ_SEC)
+        lines = [line for line in self._lines if line and not _OF_A_BACKTRACE.match(line)]
+        telling = [n for n, line in enumerate(lines) if any(sign in line for sign in _TELLING)]
+        found = lines[telling[0] : telling[0] + 2] if telling else lines[-1:]
+        return " ".join(found)[:_SHOWN]
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").strip()
+                self._lines.append(line)
+                logger.debug("engine: %s", line)
 
 
 class EngineChannel(ChannelBuilder):

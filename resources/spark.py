@@ -93,7 +93,14 @@ def _embedded_session(engine: EmbeddedEngine) -> SparkSession:
         client._server_session_id = None  # or the client would take the new engine for a lost session
         import grpc
 
-        grpc.channel_ready_future(client._channel).result(_CONNECT_SEC)  # it pauses between attempts
+        try:
+            grpc.channel_ready_future(client._channel).result(_CONNECT_SEC)  # it pauses between attempts
+        except grpc.FutureTimeoutError:
+            engine.kill()
+            raise EngineLostError(
+                f"the embedded engine does not answer within {_CONNECT_SEC} s",
+                action="see that memory, processes and descriptors are left, then run the same command again",
+            ) from None
     spark.conf.set(CALL_SITES, "false")
     return spark
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +26,10 @@ from ledger.errors import CommitConflictError
 from ledger.json_text import is_json_record
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.pauses import say_pause
 from ledger.side_by_side import side_by_side
 from ledger.window import day_start
 
-logger = logging.getLogger(__name__)
 _TRIES = 10
 _LONGEST_PAUSE_SEC = 1.0
 _TORN = "an earlier load read it while it changed: deliver the same content under another name"
@@ -100,8 +99,9 @@ def load(
         events = _events(lakehouse, parts, strangers, history, scope, run_id=run_id, now=now)
         if append_events(lakehouse, events, newest=history.newest_at, scope=scope):
             break
-        logger.info("the landing changed under this load: decided anew, try %d of %d", attempt + 1, _TRIES)
-        time.sleep(random.uniform(0, _LONGEST_PAUSE_SEC * attempt / _TRIES))
+        pause = random.uniform(0, _LONGEST_PAUSE_SEC * attempt / _TRIES)
+        say_pause("the landing changed under this load", pause, next_try=attempt + 1, tries=_TRIES)
+        time.sleep(pause)
     else:
         raise CommitConflictError(
             f"{_TRIES} loads in a row lost to other loads",

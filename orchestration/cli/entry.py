@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from configs.settings import SETTING_PREFIX
 from ledger.errors import LedgerError, ParameterError, SettingsError
+from ledger.shortages import is_panic, require
 from ledger.shown import shown
 from orchestration.cli import terminal
 from orchestration.cli.parser import parser, settings_given
@@ -47,6 +48,11 @@ def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
             raise
         terminal.tell(shown(error if isinstance(error, LedgerError) else _first_line(error)))
         return 1
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        terminal.tell(shown(_first_line(error)))
+        return 1
 
 
 def _run(argv: Sequence[str] | None, *, may_exit: bool) -> int:
@@ -57,6 +63,7 @@ def _run(argv: Sequence[str] | None, *, may_exit: bool) -> int:
         return int(stop.code or 0)
     _show_progress()
     keep_files_private()
+    require()
     with _overriding(settings_given(arguments)), interruptible(may_exit=may_exit):
         return int(arguments.command(arguments))
 

@@ -12,7 +12,16 @@ _SECTIONS = {
     "pipeline_b_controls": "6.3",
     "pipeline_c_analytics": "6.4",
 }
-_SAY_IT_THEMSELVES = {"ParameterError", "SettingsError", "ContractError", "SecretError", "KeyViolationError"}
+_SAY_IT_THEMSELVES = {
+    "ParameterError",
+    "SettingsError",
+    "ContractError",
+    "SecretError",
+    "KeyViolationError",
+    "ShortageError",
+    "StorageError",
+    "EngineLostError",
+}
 _MAY_PASS = {
     "TransientError",
     "AttemptTimeoutError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,6 +11,7 @@ from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, Unauth
 from databricks.sdk.errors.base import DatabricksError
 from requests import RequestException
 
+logger = logging.getLogger("ledger.databricks")
 T = TypeVar("T")
 _PASSING = (DatabricksError, RequestException, TimeoutError, ConnectionError)
 _LONGEST_PAUSE_SEC = 30.0
@@ -42,6 +44,7 @@ def patiently(call: Callable[[], T], what: str, *, patience_sec: float) -> T:
         except _PASSING as error:
             if time.monotonic() + pause > give_up:
                 raise InfrastructureFault(f"{what}: {_said(error)}") from error
+            logger.warning("%s: waits %.1f s, then tries again: %s", what, pause, _said(error))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SEC)
 

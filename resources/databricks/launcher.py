@@ -30,6 +30,7 @@ from databricks.sdk import WorkspaceClient
 
 from configs.databricks import DatabricksSettings
 from configs.settings import ROOT
+from ledger.pauses import say_pause
 from resources.databricks import remote_entry
 from resources.databricks.code_package import ALLOWED, code_zip
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
@@ -212,9 +213,12 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
     def _retry_or_fail(self, run: SubmittedRun, problem: str, fault: Exception) -> None:
         if run.attempt.number >= run.attempt.maximum:
             raise run.failure(problem) from fault
-        raise dg.RetryRequested(
-            max_retries=self._settings.retries.max, seconds_to_wait=self._settings.retries.delay_sec
-        ) from run.failure(problem)
+        retries = self._settings.retries
+        number, tries = run.attempt.number, run.attempt.maximum
+        say_pause(problem, retries.delay_sec, next_try=number + 1, tries=tries)
+        raise dg.RetryRequested(max_retries=retries.max, seconds_to_wait=retries.delay_sec) from run.failure(
+            problem
+        )
 
     def _clean_up(self, context: StepExecutionContext, attempt: StepAttempt) -> None:
         """Log the end of what the step printed (the driver's log has all of it) and remove the staged files.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,8 @@ from databricks.sdk.errors import NotFound
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
 from resources.databricks.run_state import RunState, run_state
 from resources.databricks.submission import StepAttempt
+
+logger = logging.getLogger("ledger.databricks")
 
 
 class SubmittedRun:
@@ -44,6 +47,8 @@ class SubmittedRun:
         return state
 
     def announcement(self, context: StepExecutionContext) -> DagsterEvent:
+        """Where the run is to be seen, said once: from now on it is waited for."""
+        logger.info("waits for Databricks run %s (%s): %s", self.run_id, self.attempt, self.url)
         return DagsterEvent.from_step(
             DagsterEventType.ENGINE_EVENT,
             context,

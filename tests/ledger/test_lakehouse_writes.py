@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -282,6 +284,28 @@ def test_a_conflict_of_the_second_writer_library_is_one_too(lakehouse: Lakehouse
     write, calls = _failing(1, caught.value)
     assert retry_conflicts(write, "bronze.t", pause=lambda _: None) == "written"
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Missing commit file: expected version 4, found 5",
+        "Missing commit file: expected final version 9, replay reached 8",
+        "Tried committing existing table version: 7",
+        "Failed to commit transaction: Metadata changed since last commit.",
+        "[DELTA_VERSIONS_NOT_CONTIGUOUS] Versions are not contiguous.",
+    ],
+)
+def test_a_log_that_another_writer_changes_meanwhile_is_a_conflict(
+    words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """INV-16: also one that is listed while commits arrive or are cleaned up; the pause is told."""
+    write, calls = _failing(1, PySparkException(words))
+    with caplog.at_level(logging.INFO):
+        assert retry_conflicts(write, "gold.t", pause=lambda _: None) == "written"
+    assert len(calls) == 2
+    (said,) = caplog.messages
+    assert re.fullmatch(r"gold\.t: another writer was faster; waits 0\.\d s, then try 2 of 10", said)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -13,14 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import resources.shared_host
 from configs.settings import ROOT, load_settings
-from ledger.errors import SettingsError
+from ledger.errors import EngineLostError, SettingsError
 from resources.engine import EmbeddedEngine
 from resources.salt import SALT_VARIABLE, secrets_hidden
+from resources.spark import _session_at
 
 NOBODY = 65534
 SALT = "canary-5f3e"
@@ -173,6 +178,47 @@ def test_it_ends_with_its_parent_however_that_ends() -> None:
     while engine.exists() and time.monotonic() < until:
         time.sleep(0.02)
     assert not engine.exists()
+
+
+def test_out_of_memory_it_ends_with_one_line_that_says_so(
+    engine: EmbeddedEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not with its own on the terminal."""
+    session = _session_at(engine.address)
+    assert session.range(3).count() == 3
+    status = Path(f"/proc/{engine.pid}/status").read_text()
+    used = int(re.search(r"VmSize:\s+(\d+)", status)[1]) << 10  # type: ignore[index]
+    assert engine.pid is not None
+    resource.prlimit(engine.pid, resource.RLIMIT_AS, (used + (5 << 20), resource.RLIM_INFINITY))
+    with pytest.raises(PySparkException):
+        session.sql("SELECT length(repeat('x', 400000000))").collect()
+    until = time.monotonic() + 10
+    while engine.is_alive and time.monotonic() < until:
+        time.sleep(0.02)
+    assert re.match(
+        r"the embedded engine ended with signal 6: memory allocation of \d+ bytes failed -> run the same command again",
+        str(engine.lost()),
+    )
+    assert capfd.readouterr().err == ""
+
+
+def test_one_that_does_not_come_up_is_said_and_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "engine.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr("resources.engine._PROGRAM", tmp_path / "engine.py")
+    monkeypatch.setattr("resources.engine._SAY_AFTER_SEC", 0.1)
+    monkeypatch.setattr("resources.engine._START_SEC", 0.2)
+    with caplog.at_level(logging.INFO), pytest.raises(EngineLostError, match="did not start"):
+        EmbeddedEngine(memory_mb=512, allow_shared_host=True).start()
+    assert "waits for the embedded engine to start" in caplog.text
+
+
+def test_one_that_breaks_down_at_its_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "engine.py").write_text("raise RuntimeError('no pysail here')\n")
+    monkeypatch.setattr("resources.engine._PROGRAM", tmp_path / "engine.py")
+    with pytest.raises(EngineLostError, match=r"did not start \(code 1\): RuntimeError: no pysail here ->"):
+        EmbeddedEngine(memory_mb=512, allow_shared_host=True).start()
 
 
 def unable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
