@@ -14,7 +14,9 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -184,7 +186,8 @@ def test_out_of_memory_it_ends_with_one_line_that_says_so(
     engine: EmbeddedEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Not with its own on the terminal."""
-    session = _session_at(engine.address)
+    session: Any = _session_at(engine.address)
+    grpc.channel_ready_future(session.client._channel).result(30)
     assert session.range(3).count() == 3
     status = Path(f"/proc/{engine.pid}/status").read_text()
     used = int(re.search(r"VmSize:\s+(\d+)", status)[1]) << 10  # type: ignore[index]
