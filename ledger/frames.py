@@ -18,7 +18,7 @@ from ledger.delta_tables import DeltaTables
 from ledger.errors import LedgerError
 from ledger.faults import named
 from ledger.row_checks import check_values
-from ledger.stages import Stages, sweep_stages
+from ledger.stages import Stages, refuse_cut, sweep_stages
 
 _SCRATCH = "temporary files (TMPDIR)"
 # Money must not be read back from statistics (docs/decisions.md, D-007).
@@ -52,8 +52,11 @@ class Frames(DeltaTables):
     def scratch_rows(self, file: Path, schema: StructType, *, rows: int) -> DataFrame:
         """So many rows of a Parquet file that this process wrote, alone in a :meth:`scratch_folder`."""
         if not self.is_embedded:
+            refuse_cut(file, rows=rows)
             return self.spark.createDataFrame(pq.read_table(file))
-        return self._staged(self._stages.seal_file(file, schema, rows=rows))
+        with _named():
+            folder = self._stages.seal_file(file, schema, rows=rows)
+        return self._staged(folder)
 
     def seal_links(self, folder: Path) -> None:
         """The links in a :meth:`scratch_folder` are all made; :meth:`refuse_lost` looks after them from now on."""

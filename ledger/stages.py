@@ -47,11 +47,11 @@ class Stages:
     def folder(self) -> Path:
         """A new empty folder, by a path that the engine can address.
 
-        Raises :class:`StorageError` when what was staged before is gone.
+        Raises :class:`StorageError` when what was staged before, or the folder for temporary files, is gone.
         """
         with self._lock:
             if self._home is None:
-                self._home = new_folder(engine_paths.addressable(tempfile.gettempdir()), _PREFIX)
+                self._home = _new_home(tempfile.gettempdir())
             folder = self._home / str(next(self._numbers))
             try:
                 folder.mkdir()
@@ -82,16 +82,14 @@ class Stages:
             raise _gone(folder)
 
     def seal_file(self, file: Path, schema: StructType, *, rows: int) -> Path:
-        """Seal a folder with one Parquet file of our own, which has to have so many rows; the folder."""
-        try:
-            found = pq.read_metadata(file).num_rows
-            size = file.stat().st_size
-            if found != rows:
-                raise _gone(file)
-            (file.parent / _LOG).parent.mkdir()
-            (file.parent / _LOG).write_text(_commit(schema, file.name, size, rows), "utf-8")
-        except (OSError, pa.ArrowInvalid):
-            raise _gone(file) from None
+        """Seal a folder with one Parquet file of our own, which has to have so many rows; the folder.
+
+        Raises as :meth:`seal`, and OSError where the log cannot be written.
+        """
+        refuse_cut(file, rows=rows)
+        log = file.parent / _LOG
+        log.parent.mkdir()
+        log.write_text(_commit(schema, file, rows), "utf-8")
         self.seal(file.parent)
         return file.parent
 
@@ -118,6 +116,16 @@ class Stages:
             drop(home)
 
 
+def refuse_cut(file: Path, *, rows: int) -> None:
+    """Raises :class:`StorageError` unless a Parquet file of ours has so many rows. Reads its footer alone."""
+    try:
+        found = pq.read_metadata(file).num_rows
+    except (OSError, pa.ArrowInvalid):
+        found = -1
+    if found != rows:
+        raise _gone(file)
+
+
 def lost_stage() -> StorageError | None:
     """:meth:`Stages.lost` of this process: why the engine could not read, whatever it says itself."""
     return next((lost for stages in list(_ALL) if (lost := stages.lost())), None)
@@ -129,6 +137,17 @@ def sweep_stages() -> None:
     engine_paths.sweep_links()
 
 
+def _new_home(place: str) -> Path:
+    try:
+        return new_folder(engine_paths.addressable(place), _PREFIX)
+    except FileNotFoundError:
+        raise StorageError(
+            "the folder for temporary files is gone",
+            file=place,
+            action="create it again or set TMPDIR to another one, then run the same command again",
+        ) from None
+
+
 def _is_as_left(entry: tuple[Path, int | str]) -> bool:
     path, left = entry
     try:
@@ -137,7 +156,7 @@ def _is_as_left(entry: tuple[Path, int | str]) -> bool:
         return False
 
 
-def _commit(schema: StructType, file: str, size: int, rows: int) -> str:
+def _commit(schema: StructType, file: Path, rows: int) -> str:
     """The one commit of a Delta table with one file. Its statistics are the row count alone (D-007)."""
     metadata = {
         "id": str(uuid.uuid4()),
@@ -147,9 +166,9 @@ def _commit(schema: StructType, file: str, size: int, rows: int) -> str:
         "configuration": {},
     }
     add = {
-        "path": file,
+        "path": file.name,
         "partitionValues": {},
-        "size": size,
+        "size": file.stat().st_size,
         "modificationTime": 0,
         "dataChange": True,
         "stats": json.dumps({"numRecords": rows}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
@@ -13,7 +15,8 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.errors import ContractError, KeyViolationError
+from ledger.errors import ContractError, KeyViolationError, StorageError
+from ledger.faults import first_line
 from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.merge import FATE, Scope
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, ITEMS, NEXT, PER_MERCHANT, items, stored
@@ -204,6 +207,31 @@ def test_staged_results_are_dropped_at_the_end(lake: Lakehouse) -> None:
         assert staged.collect()
         assert folder.exists()
     assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("gone", ["the stage", "all stages", "TMPDIR"])
+def test_a_write_from_a_stage_that_vanished_commits_nothing_and_says_so(
+    lake: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Also between the plan of a merge, which has counted the rows, and its commit."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    says = "an intermediate result of this run is gone"
+    with lake:
+        plan = lake.plan_merge(ITEMS, lake.stage(items(lake, ("z", DAY, None, None, "r2"))), scope=BOTH_DAYS)
+        version = lake.version(ITEMS)
+        (home,) = (tmp_path / "scratch").iterdir()
+        shutil.rmtree({"the stage": home / "1", "all stages": home, "TMPDIR": home.parent}[gone])
+        with pytest.raises(Exception, match=".") as caught:
+            lake.commit_merge(plan)
+        assert first_line(caught.value).startswith(says)
+        assert lake.version(ITEMS) == version
+        if gone != "the stage":
+            with pytest.raises(StorageError, match=says):
+                lake.stage(items(lake, ROW_1))
+    if gone == "TMPDIR":
+        with pytest.raises(StorageError, match="the folder for temporary files is gone .*set TMPDIR"):
+            lake.stage(items(lake, ROW_1))
 
 
 def fated(lake: Lakehouse, **rows: tuple[Any, ...]) -> Any:
