@@ -20,6 +20,7 @@ PACKAGES = ("ledger", "operations", "assets", "orchestration", "resources", "con
 SHORT = {
     ("ledger/log_files.py", "_looked_through"): "0.2 s, once",
     ("ledger/log_files.py", "_check_commit"): "0.2 s, once",
+    ("orchestration/ui.py", "main"): "the servers are up, and their address is told",
     ("resources/spark.py", "lost_engine"): "1 s at most, of an engine that ends",
     ("resources/engine_process.py", "open"): "0.05 s, of the gate",
     ("resources/databricks/launcher.py", "_watch"): "told once, with the run's address",
