@@ -5,6 +5,7 @@ import dagster as dg
 from assets.execution import failing_at_once
 from assets.limits import run_tags
 from ledger.pipelines.catalog import bootstrap
+from resources import told
 from resources.ledger import LedgerResource
 
 
@@ -15,7 +16,7 @@ def create_and_validate_tables(context: dg.OpExecutionContext, ledger: LedgerRes
         settings = ledger.settings()
         with ledger.lakehouse(settings) as lakehouse:
             created = bootstrap(lakehouse)
-    context.log.info(f"created {len(created)} tables: {', '.join(created) or 'none'}")
+    context.log.info(told.text(f"created {len(created)} tables: {', '.join(created) or 'none'}"))
 
 
 @dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags=run_tags("bootstrap_catalog"))

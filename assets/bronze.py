@@ -24,6 +24,7 @@ from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE, by_name
 from ledger.window import Window
 from orchestration.partitions import ONE_DAY_A_RUN, kst_days
+from resources import told
 from resources.ledger import LedgerResource, landing_root
 
 KEYS = {table.name: asset_key(table) for table in BRONZE}
@@ -82,7 +83,7 @@ def _results(
         if each in whole:
             yield dg.MaterializeResult(
                 asset_key=asset_key(by_name(each.table)),
-                metadata=next(described),
+                metadata=told.metadata(next(described)),
                 check_results=[landing_result(each)],
             )
         else:
@@ -120,10 +121,12 @@ def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefi
                 ).collect()[0]
                 yield dg.ObserveResult(
                     asset_key=asset_key(table),
-                    metadata={
-                        "dagster/partition_row_count": newest["n"],
-                        "newest_ingested_at": str(newest["newest"]),
-                    },
+                    metadata=told.metadata(
+                        {
+                            "dagster/partition_row_count": newest["n"],
+                            "newest_ingested_at": newest["newest"],
+                        }
+                    ),
                 )
 
     return cast(dg.AssetsDefinition, observe)

@@ -12,7 +12,7 @@ from assets.checks.arrivals import loads
 from assets.limits import INTERRUPTS, attempt_deadline, interrupted, refuse_if_interrupted
 from configs.settings import Settings
 from ledger.delta_log import is_conflict
-from ledger.errors import AttemptTimeoutError, CommitConflictError, LedgerError, TransientError
+from ledger.errors import AttemptTimeoutError, CommitConflictError, TransientError
 from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.shortages import is_panic
@@ -20,6 +20,7 @@ from ledger.side_by_side import abandoned_end
 from ledger.window import Window
 from orchestration.interrupts import hangup_is_an_interrupt
 from orchestration.run_config import TASKS, Pipeline, ResolvedRun, refuse_range, resolve, tick_of
+from resources import told
 from resources.ledger import RUN_STARTED_TAG, LedgerResource, landing_root
 from resources.parameters import RunParameters, given_to, tag_with_run_id
 from resources.spark import lost_engine, stop_work
@@ -43,24 +44,24 @@ def failing_at_once() -> Iterator[None]:
             yield
     except INTERRUPTS as error:
         _give_up()
-        raise interrupted() from error
-    except AttemptTimeoutError:
+        raise interrupted() from told.original(error)
+    except AttemptTimeoutError as error:
         _give_up()
-        raise
+        raise _passing(error) from told.original(error)
     except _TRANSIENT as error:
         if lost := lost_engine(error):
-            raise _failure(lost) from error
-        raise
+            raise _failure(lost) from told.original(error)
+        raise _passing(error) from told.original(error)
     except dg.Failure:
         raise
     except Exception as error:
         lost = lost_engine(error)
         if lost is None and is_conflict(error):
             raise CommitConflictError(
-                f"another writer changed a table while it was read: {first_line(error)}",
+                told.text(f"another writer changed a table while it was read: {first_line(error)}"),
                 action="run it again later",
-            ) from error
-        raise _failure(lost or error) from error
+            ) from told.original(error)
+        raise _failure(lost or error) from told.original(error)
     except BaseException as error:
         if not is_panic(error):
             raise
@@ -69,10 +70,16 @@ def failing_at_once() -> Iterator[None]:
 
 def _failure(error: BaseException) -> dg.Failure:
     return dg.Failure(
-        description=str(error) if isinstance(error, LedgerError) else first_line(error),
-        metadata={"error": type(error).__name__},
+        description=told.text(first_line(error)),
+        metadata=told.metadata({"error": type(error).__name__}),
         allow_retries=False,
     )
+
+
+def _passing(error: Exception) -> TransientError:
+    """The fault in our words: its own text would go into the run's events as the engine wrote it."""
+    kind = type(error) if isinstance(error, TransientError) else TransientError
+    return kind(told.text(first_line(error)))
 
 
 def _give_up() -> None:
@@ -140,7 +147,7 @@ def running(
         if pipeline in ("pipeline_a", "pipeline_silver") and settings.bronze.ingest == "landing":
             landing_root(settings)
         if what.skip_readiness:
-            context.log.warning(f"readiness check skipped: {what.skip_reason}")
+            context.log.warning(told.text(f"readiness check skipped: {what.skip_reason}"))
         with ledger.lakehouse(settings) as lakehouse:
             yield pipeline_run(ledger, settings, lakehouse, what, _attempt_started(context, ledger)), what
 
@@ -169,7 +176,7 @@ def each_window(
     """Day by day, ascending; the first failing day stops it, earlier days stay (spec section 3)."""
     outcomes = []
     for window in windows:
-        context.log.info(f"{context.op.name}: {window.date_kst} {window}")
+        context.log.info(told.text(f"{context.op.name}: {window.date_kst} {window}"))
         outcomes.append(compute(window))
     return outcomes
 

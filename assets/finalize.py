@@ -12,6 +12,7 @@ from ledger.pipelines.finalize import finalize_failure
 from ledger.state import read_state
 from ledger.window import Window
 from orchestration.run_config import Pipeline, default_guardrail_window, resolve
+from resources import told
 from resources.ledger import LedgerResource
 from resources.parameters import RunParameters
 
@@ -64,7 +65,7 @@ def _job(pipeline: Pipeline) -> dg.JobDefinition:
             try:
                 windows = windows_of(ledger, pipeline, config)
             except ParameterError as error:
-                context.log.info(f"{config.dagster_run_id} was refused and did nothing: {error}")
+                context.log.info(told.text(f"{config.dagster_run_id} was refused and did nothing: {error}"))
                 return
             with ledger.lakehouse(settings) as lakehouse:
                 if not windows:
@@ -80,9 +81,10 @@ def _job(pipeline: Pipeline) -> dg.JobDefinition:
                     now=ledger.now(),
                     message=config.message,
                 )
-        context.log.info(
+        said = (
             f"recorded the failure of {recorded}" if recorded else "the attempt had recorded itself already"
         )
+        context.log.info(told.text(said))
 
     @dg.job(
         name=finalizer_of(pipeline),

@@ -22,6 +22,7 @@ from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records
 from ledger.window import Window, lit_ts
 from orchestration.run_config import ResolvedRun
+from resources import told
 
 _SAMPLE_ROWS = 5
 _FEW_ROWS = 100
@@ -52,13 +53,15 @@ def table_results(
     for (table, writer), metadata in zip(tables.items(), described, strict=True):
         yield dg.MaterializeResult(
             asset_key=asset_key(table, *writer),
-            metadata={
-                **plots(table, outcomes),  # first: what is looked at
-                **metadata,
-                "dagster/column_schema": column_schema(table, *writer),
-                **lineage_metadata(table, *writer),
-                **(also or {}).get(table, {}),
-            },
+            metadata=told.metadata(
+                {
+                    **plots(table, outcomes),  # first: what is looked at
+                    **metadata,
+                    "dagster/column_schema": column_schema(table, *writer),
+                    **lineage_metadata(table, *writer),
+                    **(also or {}).get(table, {}),
+                }
+            ),
             check_results=list(results_of(table, writer, [v for o in outcomes for v in o.verdicts])),
         )
 
@@ -68,7 +71,7 @@ def table_metadata(
 ) -> dict[str, Any]:
     """What an operator wants to know of one table's materialization; a sample never shows who a user is."""
     written = [o.writes.get(table.full_name, WriteResult()) for o in outcomes]
-    facts = {key: _plain(value) for o in outcomes for key, value in o.facts.items()}
+    facts = {key: value for o in outcomes for key, value in o.facts.items()}
     own = _own_rows(table, writer, [o.window for o in outcomes])
     count, sample = count_and_sample(run.lakehouse, table, own.scope, own.where)
     return {
@@ -120,14 +123,10 @@ def _uses_rules(run: Run) -> bool:
     return "rules" in run.__dict__  # a cached property: only what was really loaded is named
 
 
-def _plain(value: object) -> Any:
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
-
-
 def count_and_sample(
     lakehouse: Lakehouse, table: Table, scope: Scope | None = None, where: Column | None = None
-) -> tuple[int, dg.MarkdownMetadataValue]:
-    """How many rows, and a few of them as markdown without the columns that identify a user.
+) -> tuple[int, dg.TableMetadataValue]:
+    """How many rows, and a few of them without the columns that identify a user.
 
     Where only a query can tell the number, rows that fit into one small answer are counted there.
     """
@@ -143,11 +142,4 @@ def count_and_sample(
     few = [] if count == 0 else rows.select(*shown).limit(_SAMPLE_ROWS if count else _FEW_ROWS).collect()
     if count is None:
         count = len(few) if len(few) < _FEW_ROWS else rows.count()
-    lines = ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
-    for row in few[:_SAMPLE_ROWS]:
-        lines.append("| " + " | ".join(_cell(row[name]) for name in shown) + " |")
-    return count, dg.MetadataValue.md("\n".join(lines))
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    return count, told.table(shown, [row.asDict() for row in few[:_SAMPLE_ROWS]])

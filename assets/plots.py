@@ -4,7 +4,6 @@ The UI shows a markdown of less than 1,000 characters in the table itself and a 
 pictures are drawn in few words. A float or a rounded position is a place on the picture here and nothing else.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -17,6 +16,7 @@ from ledger.gold import exception_ledger, ledger_supply_balance_daily, recon_dai
 from ledger.pipelines.attempt import Outcome
 from ledger.quality.history import DRIFT_DISTRIBUTION, EXCEPTIONS_PER_DAY, SUPPLY_AGAINST_WALLETS
 from ledger.quality.verdict import Series
+from resources import told
 
 SHOWN_IN_PLACE = 1000  # characters of markdown
 _BLUE, _RED, _AMBER, _GREEN = "#43d", "#c22", "#f90", "#087"
@@ -30,7 +30,7 @@ def plots(table: Table, outcomes: Sequence[Outcome]) -> dict[str, dg.MarkdownMet
         return {}
     name, draw, title = wanted
     series = outcomes[-1].series.get(name)
-    return {name: dg.MetadataValue.md(image(draw(series), title))} if series else {}
+    return {name: told.picture(title, draw(series))} if series else {}
 
 
 def bars(series: Series) -> str:
@@ -98,11 +98,6 @@ def _svg(content: str, width: int, height: int) -> str:
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'"
         f" style='font:12px Arial'>{content}</svg>"
     )
-
-
-def image(svg: str, title: str) -> str:
-    """A picture as markdown, its title above it."""
-    return f"{title}\n\n![](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
 _PLOTS: Mapping[str, tuple[str, Callable[[Series], str], str]] = {

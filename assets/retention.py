@@ -10,6 +10,7 @@ from ledger.errors import ParameterError
 from ledger.pipelines.retention import Expired, delete_expired, find_expired
 from ledger.silver import bad_records
 from ledger.window import kst_day
+from resources import told
 from resources.ledger import LedgerResource
 
 RETENTION_JOB = "bad_records_retention_cleanup"
@@ -66,27 +67,29 @@ def clean_up_bad_records(
             if not dry_run:
                 delete_expired(lakehouse, expired)
     verb = "would go" if dry_run else "deleted"
-    context.log.info(f"{expired.rows} bad records before {expired.keep_from} {verb}")
+    context.log.info(told.text(f"{expired.rows} bad records before {expired.keep_from} {verb}"))
     context.log_event(
         dg.AssetObservation(
             asset_key(bad_records.TABLE),
-            description=f"Retention of {days} days: {expired.rows} rows {verb}",
-            metadata={
-                "rows_expired": expired.rows,
-                "rows_deleted": 0 if dry_run else expired.rows,
-                "dry_run": dry_run,
-                "retention_days": days,
-                "keep_from": expired.keep_from.isoformat(),
-                "per_day": dg.MetadataValue.md(per_day(expired)),
-            },
+            description=told.text(f"Retention of {days} days: {expired.rows} rows {verb}"),
+            metadata=told.metadata(
+                {
+                    "rows_expired": expired.rows,
+                    "rows_deleted": 0 if dry_run else expired.rows,
+                    "dry_run": dry_run,
+                    "retention_days": days,
+                    "keep_from": expired.keep_from,
+                    "per_day": _per_day(expired),
+                }
+            ),
         )
     )
 
 
-def per_day(expired: Expired) -> str:
-    """What goes, day by day, as a markdown table."""
-    lines = [f"| {day} | {rows} |" for day, rows in expired.rows_per_day.items()]
-    return "\n".join(["| detected_date_kst | rows |", "| --- | --- |", *lines])
+def _per_day(expired: Expired) -> dg.TableMetadataValue:
+    """What goes, day by day."""
+    rows = [{"detected_date_kst": day, "rows": rows} for day, rows in expired.rows_per_day.items()]
+    return told.table(("detected_date_kst", "rows"), rows)
 
 
 @dg.job(name=RETENTION_JOB, executor_def=dg.in_process_executor, tags=run_tags(RETENTION_JOB))

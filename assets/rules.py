@@ -12,6 +12,7 @@ from assets.limits import RETRY_POLICY
 from assets.materialization import count_and_sample
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
+from resources import told
 from resources.ledger import LedgerResource
 
 
@@ -37,16 +38,18 @@ def dim_rule_scd2_asset(
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:
             done = sync_rules(lakehouse, seed, now=ledger.now())
-            context.log.info(str(done))
+            context.log.info(told.text(done))
             count, sample = count_and_sample(lakehouse, dim_rule_scd2.TABLE)
             yield dg.MaterializeResult(
-                metadata={
-                    "dagster/row_count": count,
-                    **{f"rules_{name}": text for name, text in done.counts().items()},
-                    "rows_inserted": done.write.inserted,
-                    "rows_updated": done.write.updated,
-                    "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
-                    "seed_path": seed,
-                    "sample": sample,
-                }
+                metadata=told.metadata(
+                    {
+                        "dagster/row_count": count,
+                        **{f"rules_{name}": text for name, text in done.counts().items()},
+                        "rows_inserted": done.write.inserted,
+                        "rows_updated": done.write.updated,
+                        "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
+                        "seed_path": seed,
+                        "sample": sample,
+                    }
+                )
             )

@@ -12,6 +12,8 @@ from pyspark.sql import functions as F
 
 from ledger.errors import ContractError
 
+USER_COLUMNS = frozenset({"user_id", "wallet_id"})
+"""The columns that name a person; both mean the same (spec section 1)."""
 WriteStrategy = Literal["append", "merge", "replace_partition", "scd2"]
 
 

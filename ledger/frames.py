@@ -17,7 +17,7 @@ from ledger.contract import Table
 from ledger.delta_tables import DeltaTables
 from ledger.errors import LedgerError
 from ledger.faults import named
-from ledger.row_checks import check_values
+from ledger.row_checks import NameUser, check_values, unnamed
 from ledger.stages import Stages, refuse_cut, sweep_stages
 
 _SCRATCH = "temporary files (TMPDIR)"
@@ -28,8 +28,16 @@ _NO_STATISTICS = ("delta.dataSkippingNumIndexedCols", "0")
 class Frames(DeltaTables):
     """Delta tables, and frames beside them. As a context manager it drops staged results at the end."""
 
-    def __init__(self, spark: SparkSession, *, warehouse: str, catalog: str | None = None) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        *,
+        warehouse: str,
+        catalog: str | None = None,
+        name_user: NameUser = unnamed,
+    ) -> None:
         super().__init__(spark, warehouse=warehouse, catalog=catalog)
+        self._name_user = name_user
         self._stages = Stages()
 
     def __enter__(self) -> Self:
@@ -77,7 +85,7 @@ class Frames(DeltaTables):
         context can touch them. Raises :class:`KeyViolationError` for a missing value in a required column.
         """
         records = list(records)
-        check_values(table, records)
+        check_values(table, records, self._name_user)
         nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
         schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
         data = [

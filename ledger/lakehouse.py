@@ -39,7 +39,7 @@ class Lakehouse(ValueWrites):
         if expected == 0:
             return WriteResult()
         if not is_checked:
-            check_rows(table, df, keyed=False)
+            check_rows(table, df, keyed=False, name_user=self._name_user)
         before = self.version(table)
         retry_conflicts(lambda: self._save(table, df.write.format("delta").mode("append")), table.full_name)
         self._check_commit(table, before, expected)
@@ -121,7 +121,8 @@ class Lakehouse(ValueWrites):
         Raises :class:`KeyViolationError`, also for a key that several stored rows share.
         """
         has_fates = FATE in source.columns
-        check_rows(table, source.drop(FATE) if has_fates else source, keyed=True)
+        rows = source.drop(FATE) if has_fates else source
+        check_rows(table, rows, keyed=True, name_user=self._name_user)
         columns = tuple(differ or [n for n in table.column_names if n not in table.key])
         change = Change(update_when, columns, tuple(touch), delete_when, has_fates)
         if has_fates:  # made from stored rows
@@ -134,12 +135,12 @@ class Lakehouse(ValueWrites):
         if most is None:
             return all_new(table, source, scope, change)
         if most > 1:
-            refuse_repeated(table, repeated(table, known, delete_when))
+            refuse_repeated(table, repeated(table, known, delete_when), self._name_user)
         return compare(table, source, stored, scope, change, self.stage)
 
     def refuse_stored_twice(self, table: Table, scope: Scope | None) -> None:
         """Raises :class:`KeyViolationError` naming a few keys that several stored rows of ``scope`` share."""
-        refuse_repeated(table, repeated(table, self.read(table, scope)))
+        refuse_repeated(table, repeated(table, self.read(table, scope)), self._name_user)
 
     def commit_merge(self, plan: MergePlan) -> WriteResult:
         """One MERGE commit of what was planned, or none when nothing changes."""
@@ -172,7 +173,7 @@ class Lakehouse(ValueWrites):
         """Replace one partition by ``df`` in one commit (``replaceWhere``)."""
         if table.partition_by is None:
             raise ContractError("only a partitioned table can replace a partition", table=table.full_name)
-        check_rows(table, df, keyed=bool(table.key))
+        check_rows(table, df, keyed=bool(table.key), name_user=self._name_user)
         stray = (
             df.where(~F.col(table.partition_by).eqNullSafe(F.lit(str(partition)).cast("date")))
             .limit(1)

@@ -6,13 +6,16 @@ import dagster as dg
 
 from assets.checks.verdicts import money_asset
 from configs.settings import load_settings
+from ledger.shown import escape_log_records
 from orchestration.jobs import all_assets, all_checks, all_jobs
 from orchestration.schedules import all_schedules
 from orchestration.sensors import all_sensors
 from resources.environments import resources
 from resources.shared_host import keep_files_private
 
-keep_files_private()  # whatever loads the code location: daemon, code server, run worker
+# Whatever loads the code location: daemon, code server, run worker, a launched step.
+keep_files_private()
+escape_log_records()
 _SETTINGS = load_settings()
 defs = dg.Definitions(
     assets=[*all_assets(_SETTINGS), money_asset()],

@@ -26,6 +26,7 @@ from orchestration.runs import (
     newest_runs,
     succeeded_days,
 )
+from resources import told
 from resources.ledger import LedgerResource
 from resources.parameters import as_run_config
 
@@ -67,10 +68,14 @@ def guardrail_request(
 ) -> dg.RunRequest | dg.SkipReason:
     """A's run for one tick: from its watermark to the tick, in the partition of the window's last instant."""
     if tick + GUARDRAIL_INTERVAL <= now:
-        return dg.SkipReason(f"missed at {tick:%H:%M}Z: the newest tick's run starts at the watermark")
+        return dg.SkipReason(
+            told.text(f"missed at {tick:%H:%M}Z: the newest tick's run starts at the watermark")
+        )
     running = run_at_work(instance, "pipeline_a")
     if running:
-        return dg.SkipReason(f"{describe(running)} is still at work; the next tick starts at the watermark")
+        return dg.SkipReason(
+            told.text(f"{describe(running)} is still at work; the next tick starts at the watermark")
+        )
     return dg.RunRequest(
         run_key=f"tick:{tick.isoformat()}",
         partition_key=kst_day(tick - _INSTANT).isoformat(),
@@ -84,22 +89,26 @@ def daily_requests(
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """One run for each KST day up to yesterday that nobody ran, ascending."""
     if tick + _DAY <= now:
-        return dg.SkipReason(f"missed on {kst_day(tick)}: the newest tick asks for every day that nobody ran")
+        return dg.SkipReason(
+            told.text(f"missed on {kst_day(tick)}: the newest tick asks for every day that nobody ran")
+        )
     running = run_at_work(instance, pipeline)
     if running:
         return dg.SkipReason(
-            f"{describe(running)} is still at work; the sensor"
-            f" {'missed_days' if pipeline == 'pipeline_silver' else 'silver_ready'} asks for the day afterwards"
+            told.text(
+                f"{describe(running)} is still at work; the sensor"
+                f" {'missed_days' if pipeline == 'pipeline_silver' else 'silver_ready'} asks for the day afterwards"
+            )
         )
     yesterday = kst_day(tick) - _DAY
     days = missed_days(instance, pipeline, yesterday, within_days=catch_up_days)
     if not days:
-        return dg.SkipReason(f"{yesterday} was already run")
+        return dg.SkipReason(told.text(f"{yesterday} was already run"))
     if pipeline != "pipeline_silver":
         days = _ready(instance, days, is_late=now - tick > _LATE, yesterday=yesterday)
         if not days:
             return dg.SkipReason(
-                f"Silver has not done {yesterday} yet: the sensor silver_ready asks for it then"
+                told.text(f"Silver has not done {yesterday} yet: the sensor silver_ready asks for it then")
             )
     return [
         request(pipeline, day, f"tick:{day}", "schedule" if day == yesterday else "missed") for day in days
@@ -202,7 +211,7 @@ def _health(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
 def _unless_at_work(context: dg.ScheduleEvaluationContext, job: str) -> dg.RunRequest | dg.SkipReason:
     running = run_at_work(context.instance, job)
     if running:
-        return dg.SkipReason(f"{describe(running)} is still at work")
+        return dg.SkipReason(told.text(f"{describe(running)} is still at work"))
     return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 from configs.settings import Settings, load_settings
 from ledger.errors import SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
+from resources.pseudonyms import pseudonym
 from resources.salt import SALT_VARIABLE
 from resources.spark import spark_session
 
@@ -38,6 +39,7 @@ class LedgerResource(dg.ConfigurableResource[None]):
             spark_session(settings.spark),
             warehouse=settings.resolved(settings.lakehouse.warehouse),
             catalog=settings.lakehouse.catalog,
+            name_user=pseudonym,
         )
 
     def now(self) -> datetime:

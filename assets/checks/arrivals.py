@@ -12,6 +12,7 @@ from assets.checks.quality import checks_of, result
 from ledger.bronze.landing_report import Ingested
 from ledger.quality.arrivals import LANDING_FILES, landing_verdict
 from ledger.tables import by_name
+from resources import told
 
 
 def loads(ingested: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
@@ -21,7 +22,9 @@ def loads(ingested: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization | dg
         key, day = dg.AssetKey([schema, name]), each.day.isoformat()
         if each.files_loaded:
             yield dg.AssetMaterialization(
-                key, partition=day, metadata={"rows_written": each.rows, **files_metadata(each)}
+                key,
+                partition=day,
+                metadata=told.metadata({"rows_written": each.rows, **files_metadata(each)}),
             )
         found = landing_result(each)
         yield dg.AssetCheckEvaluation(
@@ -29,8 +32,8 @@ def loads(ingested: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization | dg
             check_name=LANDING_FILES,
             passed=found.passed,
             severity=found.severity,
-            description=found.description,
-            metadata=found.metadata,
+            description=told.text(found.description),
+            metadata=told.metadata(found.metadata),
             partition=day,
         )
 

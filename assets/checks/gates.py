@@ -26,6 +26,7 @@ from configs.settings import Settings
 from ledger.contract import Table
 from orchestration.partitions import kst_days
 from orchestration.run_config import refuse_range, taken_by
+from resources import told
 from resources.ledger import LedgerResource
 from resources.parameters import RunParameters
 
@@ -79,7 +80,9 @@ def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefin
             refuse_range(op_context.run.tags)
         if not op_context.has_partition_key:
             raise dg.Failure(
-                f"the gate asks about one KST day: run {gate.job} for the day, or Silver's assets of that day",
+                told.text(
+                    f"the gate asks about one KST day: run {gate.job} for it, or Silver's assets of that day"
+                ),
                 allow_retries=False,
             )
         # Materializing Silver by hand evaluates every check on it, these included: that is no attempt of B or C.

@@ -24,6 +24,7 @@ from ledger.quality.arrivals import LANDING_FILES
 from ledger.quality.verdict import Verdict, worst
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.tables import BRONZE
+from resources import told
 
 Writes = Mapping[Table, tuple[str, ...]]
 
@@ -136,7 +137,7 @@ def result(key: dg.AssetKey, check: Check, found: Verdict | None) -> dg.AssetChe
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
             description="not evaluated: the run's log says why",
-            metadata=metadata,
+            metadata=told.metadata(metadata),
         )
     metadata |= {
         "value": _number(found.value),
@@ -149,8 +150,8 @@ def result(key: dg.AssetKey, check: Check, found: Verdict | None) -> dg.AssetChe
         check_name=check.name,
         passed=found.passed,
         severity=dg.AssetCheckSeverity.ERROR if found.is_error else dg.AssetCheckSeverity.WARN,
-        description=found.says,
-        metadata=metadata,
+        description=told.text(found.says),
+        metadata=told.metadata(metadata),
     )
 
 

@@ -15,6 +15,7 @@ from ledger.readiness import NEWEST_RUN, ROWS, WATERMARK, WHOLE, Condition, silv
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.window import Window
 from orchestration.run_config import Pipeline, ResolvedRun
+from resources import told
 
 QUESTIONS = {
     WATERMARK: "The watermark of pipeline_silver covers the day.",
@@ -114,14 +115,16 @@ def results_of_gate(
                 check_name=key.name,
                 passed=not failed,
                 severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-                description=_sentence(shown, what),
-                metadata={
-                    "required": shown.required,
-                    "found": shown.found,
-                    "day": str(shown.day),
-                    "overridden": what.skip_reason or "no",
-                    "runbook": RUNBOOK.format(gate.section),
-                },
+                description=told.text(_sentence(shown, what)),
+                metadata=told.metadata(
+                    {
+                        "required": shown.required,
+                        "found": shown.found,
+                        "day": shown.day,
+                        "overridden": what.skip_reason or "no",
+                        "runbook": RUNBOOK.format(gate.section),
+                    }
+                ),
             )
         )
     return results
@@ -158,8 +161,8 @@ def ask_where_no_gate_ran(context: dg.AssetExecutionContext, gate: Gate, run: Ru
                 check_name=key.name,
                 passed=result.passed,
                 severity=result.severity,
-                description=result.description,
-                metadata=result.metadata,
+                description=told.text(result.description),
+                metadata=told.metadata(result.metadata),
                 blocking=True,  # and no partition: Dagster takes one evaluation without a run per partition, ever
             )
         )

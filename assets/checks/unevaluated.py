@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 import dagster as dg
 
 from assets.checks.results import RUNBOOK
+from resources import told
 
 _REASON_CHARACTERS = 500
 _EVENTS = {
@@ -39,15 +40,15 @@ def mark_unevaluated(
             check_name=key.name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=reason,
-            metadata={"runbook": dg.MetadataValue.text(RUNBOOK.format("6"))},
+            description=told.text(reason),
+            metadata=told.metadata({"runbook": RUNBOOK.format("6")}),
             partition=partition,
         )
         event = dg.DagsterEvent(
             event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
             job_name=run.job_name,
             step_key=step,
-            message=reason,
+            message=told.text(reason),
             event_specific_data=evaluation,
         )
         instance.report_dagster_event(event, run_id=run.run_id)

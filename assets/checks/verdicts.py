@@ -18,6 +18,7 @@ from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import first_line
 from ledger.quality.health import CADENCES
 from operations.verdicts import DayVerdict, day_verdicts
+from resources import told
 from resources.ledger import LedgerResource
 
 logger = logging.getLogger(__name__)
@@ -96,8 +97,8 @@ def report_verdicts(
             check_name=VERDICTS.name,
             passed=result.passed,
             severity=result.severity,
-            description=result.description,
-            metadata=result.metadata,
+            description=told.text(result.description),
+            metadata=told.metadata(result.metadata),
         )
     )
 
@@ -123,20 +124,16 @@ def verdicts_result(verdicts: Sequence[DayVerdict], start: date) -> dg.AssetChec
         severity=dg.AssetCheckSeverity.ERROR
         if any(v.verdict in _ERRORS for v in wrong)
         else dg.AssetCheckSeverity.WARN,
-        description=f"{len(shown) - len(wrong)} of {len(shown)} days add up"
-        + (f". {named}" if wrong else ""),
-        metadata={
-            "days": dg.MetadataValue.table(
-                [dg.TableRecord({name: _cell(v, name) for name in _COLUMNS}) for v in reversed(shown)]
-            ),
-            "value": len(wrong),
-            "threshold": "> 0 days that do not add up",
-            "rule_id": "none",
-            "runbook": RUNBOOK.format(_SECTION),
-        },
+        description=told.text(
+            f"{len(shown) - len(wrong)} of {len(shown)} days add up" + (f". {named}" if wrong else "")
+        ),
+        metadata=told.metadata(
+            {
+                "days": told.table(_COLUMNS, [vars(verdict) for verdict in reversed(shown)]),
+                "value": len(wrong),
+                "threshold": "> 0 days that do not add up",
+                "rule_id": "none",
+                "runbook": RUNBOOK.format(_SECTION),
+            }
+        ),
     )
-
-
-def _cell(verdict: DayVerdict, name: str) -> str | int:
-    value = getattr(verdict, name)
-    return value if isinstance(value, int) else str("" if value is None else value)

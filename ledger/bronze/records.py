@@ -66,10 +66,15 @@ def understood(table: Table, header: Sequence[str]) -> list[str]:
     if twice:
         raise IngestError(f"the header names {', '.join(map(shown_text, twice))} twice")
     if not {*names} & {*known.values()}:
-        raise IngestError(
-            f"the header has none of the columns of {table.full_name}: {shown_text(','.join(header))}"
-        )
+        raise IngestError(f"the header has none of the columns of {table.full_name}: {_first_line(header)}")
     return names
+
+
+def _first_line(header: Sequence[str]) -> str:
+    """The header for a message that others read. A file without one begins with a row, and that is not shown."""
+    if any(character.isdigit() for name in header for character in name):
+        return f"{len(header)} cells with digits in them, as a row has (is the header missing?)"
+    return shown_text(",".join(header))
 
 
 def columns_for(table: Table, stored: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from configs.settings import SETTING_PREFIX
 from ledger.errors import LedgerError, ParameterError, SettingsError
 from ledger.shortages import is_panic, require
-from ledger.shown import shown
+from ledger.shown import escape_log_records
 from orchestration.cli import terminal
 from orchestration.cli.parser import parser, settings_given
 from orchestration.interrupts import MESSAGE, interruptible
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
     try:
         return _run(argv, may_exit=may_exit)
     except (ParameterError, SettingsError) as error:
-        terminal.tell(shown(error))
+        terminal.tell(str(error))
         return 2
     except KeyboardInterrupt:
         terminal.tell(MESSAGE.removeprefix("ledgerctl: "))
@@ -46,12 +46,12 @@ def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
     except Exception as error:
         if os.environ.get("LEDGERCTL_DEBUG"):
             raise
-        terminal.tell(shown(error if isinstance(error, LedgerError) else _first_line(error)))
+        terminal.tell(str(error) if isinstance(error, LedgerError) else _first_line(error))
         return 1
     except BaseException as error:
         if not is_panic(error):
             raise
-        terminal.tell(shown(_first_line(error)))
+        terminal.tell(_first_line(error))
         return 1
 
 
@@ -111,10 +111,11 @@ class _Elapsed(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         elapsed = timedelta(seconds=int(time.monotonic() - self._start))
-        return f"[{elapsed}] {shown(record.getMessage())}"
+        return f"[{elapsed}] {record.getMessage()}"
 
 
 def _show_progress() -> None:
+    escape_log_records()
     logger = logging.getLogger("ledger")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Elapsed())

@@ -8,6 +8,7 @@ import sys
 from typing import TextIO
 
 from ledger.errors import LedgerError
+from ledger.shown import shown
 
 _STANDARD_DESCRIPTORS = 3
 
@@ -31,11 +32,11 @@ def keep_descriptors() -> None:
 
 
 def say(text: str) -> None:
-    """A text and a line end on standard output. A reader that has gone (``| head``) is no error.
+    """Lines of text on standard output, each printable. A reader that has gone (``| head``) is no error.
 
     Raises :class:`OutputError` where it is closed, or full.
     """
-    write(f"{text}\n")
+    write("".join(f"{shown(line)}\n" for line in text.split("\n")))
 
 
 def write(text: str) -> None:
@@ -60,9 +61,9 @@ def flush() -> None:
 
 
 def tell(text: str) -> None:
-    """A line on standard error, where anybody reads it."""
+    """A printable line on standard error, where anybody reads it."""
     try:
-        print(f"ledgerctl: {text}", file=sys.stderr, flush=True)
+        print(f"ledgerctl: {shown(text)}", file=sys.stderr, flush=True)
     except OSError:
         if sys.stderr is not None:
             _discard(sys.stderr)

@@ -18,6 +18,7 @@ from ledger.errors import ParameterError
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
 from orchestration.run_config import TICK_TAG, Pipeline, refuse_range
 from orchestration.runs import REASON_TAG, operations, pipelines_of
+from resources import told
 from resources.ledger import LedgerResource
 from resources.parameters import given_to
 
@@ -66,9 +67,9 @@ def finalizer_requests(
     """The finalizer runs that an ended run needs: one per pipeline that it left unfinished."""
     pipelines = pipelines_of(run)
     if not pipelines:
-        return dg.SkipReason(f"{run.job_name} is no pipeline with a state")
+        return dg.SkipReason(told.text(f"{run.job_name} is no pipeline with a state"))
     if _will_be_retried(instance, run):
-        return dg.SkipReason(f"run {run.run_id[:8]} is retried: the last attempt decides")
+        return dg.SkipReason(told.text(f"run {run.run_id[:8]} is retried: the last attempt decides"))
     requests, left_out = [], []
     for pipeline in pipelines:
         started_at = attempt_started(instance, run, pipeline)
@@ -85,7 +86,7 @@ def finalizer_requests(
         requests.append(_request(run, pipeline, config))
     if requests:
         return dg.SensorResult(run_requests=requests)
-    return dg.SkipReason(f"run {run.run_id[:8]}: " + "; ".join(left_out))
+    return dg.SkipReason(told.text(f"run {run.run_id[:8]}: " + "; ".join(left_out)))
 
 
 def attempt_started(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> datetime | None:

@@ -26,6 +26,7 @@ from orchestration.schedules import request
 from orchestration.sensors.arrivals import Arrived, Landing
 from orchestration.sensors.arrivals import arrived as arrived
 from orchestration.sensors.landing_cursor import Cursor, Mark
+from resources import told
 from resources.ledger import LedgerResource
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Sen
         root = settings.resolved(settings.lakehouse.landing)
         if "://" in root or settings.spark.engine == "databricks":
             return dg.SkipReason(
-                f"{root} is not a folder of this host: A's and Silver's runs load it themselves"
+                told.text(f"{root} is not a folder of this host: A's and Silver's runs load it themselves")
             )
         earliest = kst_day(ledger.now()) - timedelta(days=settings.lookback_days)
         return evaluate(
@@ -77,7 +78,7 @@ def evaluate(
     if before.days is None:
         settled = {day: Mark(a.tables) for day, a in found.days.items() if a.settled}
         reason = f"first evaluation: {len(settled)} landing days are there, watching for changes from now on"
-        return dg.SensorResult(skip_reason=reason, cursor=str(Cursor(settled)))
+        return dg.SensorResult(skip_reason=told.text(reason), cursor=str(Cursor(settled)))
     known = dict(before.days)
     for day, mark in known.items():
         if mark.is_legacy and day in found.days:
@@ -88,7 +89,7 @@ def evaluate(
     return dg.SensorResult(
         run_requests=requests,
         cursor=str(Cursor(known)),
-        skip_reason=None if requests else _nothing(changed, ready),
+        skip_reason=None if requests else told.text(_nothing(changed, ready)),
     )
 
 
@@ -104,8 +105,10 @@ def _away(before: Cursor, why: str) -> dg.SensorResult:
         logger.warning("%s", what)
     first = "first evaluation: " if before.days is None else ""
     return dg.SensorResult(
-        skip_reason=f"{first}{what} (evaluation {count} of {AWAY_EVALUATIONS}, then it is an alarm);"
-        " nothing is forgotten",
+        skip_reason=told.text(
+            f"{first}{what} (evaluation {count} of {AWAY_EVALUATIONS}, then it is an alarm);"
+            " nothing is forgotten"
+        ),
         cursor=str(replace(before, away=count)),
     )
 

@@ -57,8 +57,10 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
     lists = _newest_lists(instance)
     new = [published for published in lists if published.storage_id > seen]
     if not new:
-        reason = "no new success of Silver, no withdrawal" if lists else "Silver has not succeeded yet"
-        return dg.SensorResult(skip_reason=reason, cursor=cursor)
+        return dg.SensorResult(
+            skip_reason="no new success of Silver, no withdrawal" if lists else "Silver has not succeeded yet",
+            cursor=cursor,
+        )
     end_dead_runs(instance)  # or a day would count as at work
     requests = [
         request(pipeline, day, f"restatement:{day}:{published.storage_id}", published.why)
@@ -66,9 +68,11 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
         for pipeline in RUN_AGAIN
         for day in _not_run_since(instance, pipeline, published)
     ]
-    newest = max(published.storage_id for published in new)
-    skip = None if requests else "no controlled day was changed"
-    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=str(newest))
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else "no controlled day was changed",
+        cursor=str(max(published.storage_id for published in new)),
+    )
 
 
 def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: Published) -> list[date]:

@@ -12,6 +12,7 @@ from orchestration.jobs import PIPELINE_JOBS
 from orchestration.processes import run_at_work
 from orchestration.runs import describe, missed_days
 from orchestration.schedules import due_at, request
+from resources import told
 from resources.ledger import LedgerResource
 
 _SETTLE = timedelta(minutes=10)  # the schedule's own tick comes first
@@ -41,10 +42,10 @@ def evaluate(
     """One run for each missed day, ascending."""
     yesterday = kst_day(now) - timedelta(days=1)
     if now < due_at("pipeline_silver", yesterday) + _SETTLE:
-        return dg.SkipReason(f"{yesterday} is the schedule's turn")
+        return dg.SkipReason(told.text(f"{yesterday} is the schedule's turn"))
     running = run_at_work(instance, "pipeline_silver")
     if running:
-        return dg.SkipReason(f"{describe(running)} is still at work")
+        return dg.SkipReason(told.text(f"{describe(running)} is still at work"))
     days = missed_days(instance, "pipeline_silver", yesterday, within_days=catch_up_days)
     if not days:
         return dg.SkipReason("no day was missed")

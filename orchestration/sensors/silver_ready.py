@@ -14,6 +14,7 @@ from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, newest_runs, state_key
 from orchestration.schedules import due_at, request
+from resources import told
 from resources.ledger import LedgerResource
 
 CONTROLS: tuple[Pipeline, ...] = ("pipeline_b", "pipeline_c")
@@ -100,8 +101,11 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) ->
             elif verdict:
                 requests.append(request(pipeline, day, f"ready:{day}:{success.storage_id}", verdict))
     parsed.open = waiting
-    skip = None if requests else _nothing_to_run(waiting)
-    return dg.SensorResult(run_requests=requests, cursor=parsed.text(), skip_reason=skip)
+    return dg.SensorResult(
+        run_requests=requests,
+        cursor=parsed.text(),
+        skip_reason=None if requests else told.text(_nothing_to_run(waiting)),
+    )
 
 
 def _judge(pipeline: Pipeline, success: Success, newest: dg.RunRecord | None, now: datetime) -> str | None:

@@ -31,6 +31,7 @@ from databricks.sdk import WorkspaceClient
 from configs.databricks import DatabricksSettings
 from configs.settings import ROOT
 from ledger.pauses import say_pause
+from resources import told
 from resources.databricks import remote_entry
 from resources.databricks.code_package import ALLOWED, code_zip
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
@@ -212,7 +213,7 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
 
     def _retry_or_fail(self, run: SubmittedRun, problem: str, fault: Exception) -> None:
         if run.attempt.number >= run.attempt.maximum:
-            raise run.failure(problem) from fault
+            raise run.failure(problem) from told.original(fault)
         retries = self._settings.retries
         number, tries = run.attempt.number, run.attempt.maximum
         say_pause(problem, retries.delay_sec, next_try=number + 1, tries=tries)
@@ -230,7 +231,8 @@ class DatabricksStepLauncher(DatabricksPySparkStepLauncher):
             for name in ("stdout", "stderr"):
                 text = (staging.get(name) or b"").decode(errors="replace").strip()
                 if text:
-                    context.log.info(f"{name} of {context.step.key} on Databricks (its end):\n{text}")
+                    what = f"{name} of {context.step.key} on Databricks (its end)"
+                    context.log.info("\n".join(map(told.text, (what, *text.splitlines()))))
         with suppress(Exception):
             staging.delete()
 

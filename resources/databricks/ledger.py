@@ -13,6 +13,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from configs.settings import SETTING_PREFIX, Settings
 from ledger.errors import LedgerError, SecretError, SettingsError
 from ledger.lakehouse import Lakehouse
+from resources import told
 from resources.databricks.code_package import ALLOWED
 from resources.databricks.preflight import refuse_unsafe
 from resources.ledger import SALT_VARIABLE, SECRET_TAG, LedgerResource
@@ -59,7 +60,7 @@ class DatabricksLedger(LedgerResource, StepLauncher):
                 code=self.code,
             )
         except (LedgerError, ValueError) as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+            raise dg.Failure(told.text(error), allow_retries=False) from told.original(error)
         yield from launcher.launch_step(step_context, secrets=step_secrets(settings, step_context))
 
 

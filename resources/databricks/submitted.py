@@ -12,6 +12,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 
+from resources import told
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
 from resources.databricks.run_state import RunState, run_state
 from resources.databricks.submission import StepAttempt
@@ -52,17 +53,19 @@ class SubmittedRun:
         return DagsterEvent.from_step(
             DagsterEventType.ENGINE_EVENT,
             context,
-            message=f"Databricks run {self.run_id} ({self.attempt}): {self.url}",
-            event_specific_data=EngineEventData(metadata=self._metadata()),
+            message=told.text(f"Databricks run {self.run_id} ({self.attempt}): {self.url}"),
+            event_specific_data=EngineEventData(metadata=told.metadata(self._metadata())),
         )
 
     def failure(self, problem: str) -> dg.Failure:
         """What Dagster shows of a failed attempt."""
         where = f"Databricks run {self.run_id}" if self.run_id else "Databricks"
         return dg.Failure(
-            f"{where}, attempt {self.attempt.number} of {self.attempt.maximum}: {problem}"
-            + (f" ({self.url})" if self.url else ""),
-            metadata=self._metadata(),
+            told.text(
+                f"{where}, attempt {self.attempt.number} of {self.attempt.maximum}: {problem}"
+                + (f" ({self.url})" if self.url else "")
+            ),
+            metadata=told.metadata(self._metadata()),
             allow_retries=False,
         )
 
@@ -77,5 +80,5 @@ class SubmittedRun:
         if self.run_id is not None:
             metadata["databricks_run_id"] = str(self.run_id)
         if self.url:
-            metadata["databricks_run_url"] = dg.MetadataValue.url(self.url)
+            metadata["databricks_run_url"] = told.link(self.url)
         return metadata

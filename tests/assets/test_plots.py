@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from assets.plots import SHOWN_IN_PLACE, bars, columns, image, lines
+from assets.plots import SHOWN_IN_PLACE, bars, columns, lines
 from ledger.quality.verdict import Series
+from resources import told
 
 DAYS = [str(date(2026, 1, 10) + timedelta(days=n)) for n in range(14)]
 DRIFT: Series = [
@@ -43,7 +44,7 @@ def test_a_plot_is_a_picture_that_the_ui_shows_in_place(
     draw: Callable[[Series], str], series: Series, length: int
 ) -> None:
     """INV-52: the UI hides a markdown of 1,000 characters or more behind a click."""
-    markdown = image(draw(series[:length]), "Supply against wallets, KRW")
+    markdown = str(told.picture("Supply against wallets, KRW", draw(series[:length])).value)
     assert svg(markdown).tag.endswith("svg")
     assert len(markdown) < SHOWN_IN_PLACE
 
