@@ -23,7 +23,9 @@ _ACTS = re.compile(
     | (?<=\S)_(?=_*(?:[^\w]|$))            # the end of an emphasis
     | (?<=http):(?=//) | (?<=https):(?=//) # an address
     | (?<=www)\.
-    | \A(?:\ |>|\#(?=\#{0,5}(?:\s|$))|[-+](?=[-\s]|$))  # a block of code, a quotation, a heading, a list, a rule
+    | \A(?:[ ]|>(?!=?[ ]?\d)|\#(?=\#{0,5}(?:\s|$))|[-+](?=[-\s]|$)|_(?=[_\s]*$)|\d(?=\d{0,8}[.)](?:\s|$)))
+                                           # a block of code, a quotation, a heading, a list, a rule;
+                                           # a threshold ("> 0.01") is none
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -56,7 +58,7 @@ def escape_log_records() -> None:
 
     def made(*arguments: Any, **named: Any) -> logging.LogRecord:
         record = before(*arguments, **named)
-        if record.name.partition(".")[0] in _OURS:
+        if str(record.name).partition(".")[0] in _OURS:  # a made-up record has no name
             record.msg, record.args = shown(record.getMessage()), None
         return record
 

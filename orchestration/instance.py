@@ -20,6 +20,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 
 from configs.settings import ROOT, load_settings
 from ledger.errors import SettingsError
+from ledger.shown import escape_log_records, shown
 from orchestration.jobs import POOLS
 from resources.shared_host import keep_files_private
 
@@ -207,6 +208,7 @@ def _limit_pools(instance: dg.DagsterInstance) -> None:
 def main() -> int:
     """For ``make ui``: the web server and the daemon must find a whole instance. They take its path for a pattern."""
     keep_files_private()
+    escape_log_records()
     logging.basicConfig(format="%(message)s")
     try:
         with dagster_instance() as instance:
@@ -217,7 +219,7 @@ def main() -> int:
                 action="give the folder another name (ledgerctl alone can use it)",
             )
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        print(shown(error), file=sys.stderr)
         return 2
     return 0
 

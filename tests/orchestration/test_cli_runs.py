@@ -49,11 +49,13 @@ def test_runs_are_in_the_dagster_instance_with_partitions_and_events(after_day_1
         assert metadata["run_id"].value == "r1"
         assert "silver-entry-type-allowed" in str(metadata["rule_ids"].value)
         assert metadata["delta_version"].value == after_day_1.version("silver.ledger_entries")
-        sample = str(metadata["sample"].value)
+        table = metadata["sample"]
+        assert isinstance(table, dg.TableMetadataValue)
     wallets = {row["wallet_id"] for row in after_day_1.rows("silver.ledger_entries")}
-    assert "| tx_id |" in sample
-    assert "wallet_id" not in sample
-    assert not [wallet for wallet in wallets if wallet in sample], "INV-26: a sample shows who a user is"
+    assert len(table.records) == 5
+    assert "tx_id" in table.records[0].data
+    assert "wallet_id" not in table.records[0].data
+    assert not [w for w in wallets if w in str(table.records)], "INV-26: a sample shows who a user is"
 
 
 def test_show_and_state_for_machines_and_people(after_day_1: Home) -> None:

@@ -79,8 +79,9 @@ def test_a_dry_run_reports_per_day_and_deletes_nothing(quarantine: Home) -> None
     assert quarantine.version(TABLE) == version
     said = observed()
     assert (said["rows_expired"], said["rows_deleted"], said["dry_run"]) == (9, 0, True)
-    days = [f"| {TODAY - timedelta(days=n)} | {n - 178} |" for n in (182, 181, 180)]
-    assert str(said["per_day"]).splitlines()[2:] == days
+    days = [{"detected_date_kst": str(TODAY - timedelta(days=n)), "rows": n - 178} for n in (182, 181, 180)]
+    assert isinstance(said["per_day"], dg.TableMetadataValue)
+    assert [record.data for record in said["per_day"].records] == days
 
 
 @pytest.mark.parametrize(
