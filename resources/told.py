@@ -16,7 +16,7 @@ import dagster as dg
 from ledger.faults import first_line
 from ledger.shown import plain
 
-_LONGEST_CELL = 200
+_LONGEST_CELL = 500
 _WHOLE = (
     *(dg.TableMetadataValue, dg.MarkdownMetadataValue, dg.JsonMetadataValue, dg.UrlMetadataValue),
     *(dg.TableColumnLineageMetadataValue, dg.TableSchemaMetadataValue, dg.TableSchema, dg.TableColumnLineage),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -16,16 +17,15 @@ _LAUNCH = quote(
     '"ledger_controls",pipelineName:"bad_records_retention_cleanup"},mode:"default",runConfigData:{ops:{'
     'clean_up_bad_records:{config:{retention_days:"1"}}}}}){__typename}}'
 )
+# As many as a sample has rows, so that each is looked at.
 ATTACKS = (
     f"![pay](/graphql?query={_LAUNCH})",
-    f"![pay](http://{HOST}/seen.png)",
-    f"<img src=http://{HOST}/img onerror=alert(1)><script src=http://{HOST}/s></script>",
-    f"http://{HOST}/bare https://{HOST} www.{HOST} pay@{HOST} <http://{HOST}/angle>",
-    f"[pay](javascript:alert(1)) [pay](http://{HOST}/link) [pay]: http://{HOST}/ref",
+    f"![pay](http://{HOST}/seen.png) <img src=http://{HOST}/img onerror=alert(1)><script src=http://{HOST}/s></script>",
+    f"http://{HOST}/bare https://{HOST} www.{HOST} pay@{HOST} <http://{HOST}/angle>"
+    f" [pay](javascript:alert(1)) [pay](http://{HOST}/link) [pay]: http://{HOST}/ref",
     f"`a | b`\n| c |\n\n![x][y]\n\n[y]: http://{HOST}/y",
-    f"&#104;ttp://{HOST}/entity &lt;img src=/graphql?query={_LAUNCH}&gt;",
-    f"\u202egnp.exe\u2066 \x1b[31mred\x1b]8;;http://{HOST}/osc\x07 \x00",
-    f"\\![pay](http://{HOST}/escaped) \\<img src=http://{HOST}/escaped> \\`",
+    f"&#104;ttp://{HOST}/entity \u202egnp.exe\u2066 \x1b[31mred\x1b]8;;http://{HOST}/osc\x07 \x00"
+    f" \\![pay](http://{HOST}/escaped) \\<img src=http://{HOST}/escaped> \\`",
 )
 BAD_FILE = "![x](https:%2F%2Fevil.example) [y](javascript:alert(1)) <img src=x onerror=alert(1)>.csv"
 _FOUND = """host => [...document.querySelectorAll('*')].flatMap(e => [...e.attributes].map(a => [e.tagName, a]))
@@ -33,6 +33,7 @@ _FOUND = """host => [...document.querySelectorAll('*')].flatMap(e => [...e.attri
     || (['href', 'src', 'srcset', 'action', 'data', 'poster', 'style'].includes(a.name)
         && (a.value.includes(host) || a.value.includes('graphql'))))
   .map(([tag, a]) => `${tag} ${a.name}=${a.value}`.slice(0, 200))"""
+_LAST_EVENT = re.compile("^RUN_(SUCCESS|FAILURE)$")
 _GO = "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate')) }"
 
 
@@ -47,7 +48,9 @@ def land(home: Home) -> None:
         )
         entry = {"tx_id": who, "wallet_id": who, "type": "CHARGE", "amount": 5, "related_id": who}
         home.land("transaction_ledger", DAY_1, meta | entry, file=f"t{n}")
-        paid = {"user_id": who, "merchant_name": attack, "amount": 5}
+        # Few and short enough for a table that a UI would show at once, were it markdown.
+        merchant = attack if n == 0 else ATTACKS[3]
+        paid = {"user_id": who, "merchant_name": merchant, "amount": 5}
         payments = [
             meta | paid | {"order_id": who, "status": "PAID"},
             meta | paid | {"order_id": f"x{who}", "status": attack},
@@ -72,7 +75,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.page.on("request", self._asked)
         for over in ("requestfinished", "requestfailed"):
-            self.page.on(over, lambda request: self._waiting.discard(id(request)))  # type: ignore[call-overload]
+            self.page.on(over, lambda request: self._waiting.discard(id(request)))
         self.page.on("dialog", lambda dialog: self.wrong.append(f"dialog {dialog.message}"))
         self.page.on("popup", lambda popup: self.wrong.append(f"popup {popup.url}"))
 
@@ -89,11 +92,13 @@ class Watch:
     def visit(self, path: str) -> str:
         """Go to a page inside the UI, wait until it has what it asked for; its text."""
         self.page.evaluate(_GO, path)
+        if path.startswith("/runs/"):  # its log comes through a socket
+            self.page.get_by_text(_LAST_EVENT).first.wait_for()
         self._settle(lambda: bool(self._waiting))
         self.wrong += [f"{path}: {found}" for found in self.page.evaluate(_FOUND, HOST)]
         return self.page.inner_text("body")
 
-    def _settle(self, is_busy: Callable[[], bool], *, quiet_ms: int = 250, at_most_ms: int = 8000) -> None:
+    def _settle(self, is_busy: Callable[[], bool], *, quiet_ms: int = 150, at_most_ms: int = 8000) -> None:
         quiet = waited = 0
         while quiet < quiet_ms and waited < at_most_ms:
             self.page.wait_for_timeout(50)

@@ -33,7 +33,7 @@ def dagster_ui(home: Home, *options: str) -> Iterator[str]:
 def webserver(home: Home, *options: str) -> Iterator[str]:
     """The webserver alone: what is launched stays in the queue."""
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dagster.yaml", home.dagster_home / "dagster.yaml")
+    shutil.copyfile(ROOT / "dagster.yaml", home.dagster_home / "dagster.yaml")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

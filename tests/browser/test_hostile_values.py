@@ -17,19 +17,20 @@ from tests.support import DAY_1, Home, ledgerctl
 
 
 def pages() -> Iterator[str]:
-    """Every asset's page with what its newest partition and event say, every check that says something, every run."""
-    for key in sorted(defs.resolve_asset_graph().get_all_asset_keys()):
-        asset = "/assets/" + "/".join(map(quote, key.path))
-        yield f"{asset}?view=overview"
-        yield f"{asset}?view=events&partition={DAY_1}"
-        yield f"{asset}?view=partitions&partition={DAY_1}"
+    """Every asset's page, the event and the checks that carry something hostile or found something, every run."""
+    with dagster_instance() as instance:
+        for key in sorted(defs.resolve_asset_graph().get_all_asset_keys()):
+            asset = "/assets/" + "/".join(map(quote, key.path))
+            yield f"{asset}?view=overview"
+            newest = instance.fetch_materializations(key, limit=1).records
+            if newest and HOST in str(newest[0].asset_materialization):
+                yield f"{asset}?view=events&partition={DAY_1}"
+        for run in instance.get_runs():
+            yield f"/runs/{run.run_id}"
     for name, said in verdicts().items():
         asset, _, check = name.rpartition(":")
         if HOST in said.description or not said.passed:
             yield f"/assets/{asset}?view=checks&checkDetail={check}"
-    with dagster_instance() as instance:
-        for run in instance.get_runs():
-            yield f"/runs/{run.run_id}"
     yield "/runs"
 
 
@@ -38,10 +39,10 @@ def test_no_value_acts_on_any_page(home: Home, page: Page) -> None:
     file's name and in what people give as a reason."""
     land(home)
     assert ledgerctl("day", DAY_1).code == 0
-    reason = f"skip_upstream_readiness_check=true,skip_reason={ATTACKS[1]} {ATTACKS[3]}"
+    reason = f"skip_upstream_readiness_check=true,skip_reason={ATTACKS[1]} {ATTACKS[2]}"
     controlled = ledgerctl("run", "pipeline_b_controls", "--partition", DAY_1, "--params", reason)
     assert controlled.code == 0, controlled.err
-    (home.landing / "products" / f"date={DAY_1}" / BAD_FILE).write_text(f"{ATTACKS[4]},<b>x</b>\n")
+    (home.landing / "products" / f"date={DAY_1}" / BAD_FILE).write_text(f"{ATTACKS[2]},<b>x</b>\n")
     assert ledgerctl("run", "bronze_ingest", "--partition", DAY_1).code == 1
     with dagster_instance() as instance:
         before = {run.run_id for run in instance.get_runs()}
@@ -52,14 +53,14 @@ def test_no_value_acts_on_any_page(home: Home, page: Page) -> None:
     assert not watch.wrong
     with dagster_instance() as instance:
         assert {run.run_id for run in instance.get_runs()} == before
-    merchants = seen[f"/assets/gold/ops_payment_failure_daily?view=partitions&partition={DAY_1}"]
+    merchants = seen[f"/assets/gold/ops_payment_failure_daily?view=events&partition={DAY_1}"]
     assert r"![pay\x5d(/graphql?query=mutation" in merchants  # it was there, and it was text
-    assert r"\x3cscript src=http\x3a//evil.example" in merchants
+    products = seen[f"/assets/silver/products?view=events&partition={DAY_1}"]
+    assert r"\x3cscript src=http\x3a//evil.example" in products
     files = seen["/assets/bronze/products_raw?view=checks&checkDetail=landing_files"]
     assert r"[y\x5d(javascript:alert(1)) \x3cimg src=x onerror=alert(1)>" in files
-    assert [
-        f"readiness check skipped: ![pay\\x5d(http\\x3a//{HOST}/seen.png)" in text for text in seen.values()
-    ].count(True)
+    skipped = f"readiness check skipped: ![pay\\x5d(http\\x3a//{HOST}/seen.png)"
+    assert any(skipped in text for path, text in seen.items() if path.startswith("/runs/"))
     open_to_others = [
         path
         for root in (home.dagster_home, home.warehouse)

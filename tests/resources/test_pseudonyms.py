@@ -11,6 +11,7 @@ import pytest
 from ledger.errors import KeyViolationError
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.row_checks import unnamed
 from ledger.silver import wallet_snapshot
 from resources.pseudonyms import KEY_FILE, pseudonym
 from tests.support import DAY_1, Home
@@ -57,9 +58,8 @@ def test_a_key_violation_names_wallets_by_pseudonym(home: Home, lakehouse: Lakeh
     """INV-87, INV-04: the message goes into run events, the run log and the terminal."""
     home.dagster_home.mkdir(parents=True)
     table = wallet_snapshot.TABLE
-    for name_user, said in ((pseudonym, pseudonym("wallet-0815")), (None, "(hidden)")):
-        naming = {"name_user": name_user} if name_user else {}
-        named = Lakehouse(lakehouse.spark, warehouse=str(home.warehouse), **naming)
+    for name_user, said in ((pseudonym, pseudonym("wallet-0815")), (unnamed, "(hidden)")):
+        named = Lakehouse(lakehouse.spark, warehouse=str(home.warehouse), name_user=name_user)
         named.create(table)
         twice = named.rows(table, [SNAPSHOT, SNAPSHOT])
         with pytest.raises(KeyViolationError, match="several rows for one key") as caught:

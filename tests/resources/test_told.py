@@ -70,7 +70,7 @@ def test_metadata_is_plain_whatever_its_kind() -> None:
     assert told.metadata({"sample": table})["sample"] is table
     first, second = (record.data for record in table.records)
     assert first == {"a": PLAIN, "b": 7}
-    assert second == {"a": "x" * 200 + "... (5,000 characters)", "b": ""}
+    assert second == {"a": "x" * 500 + "... (5,000 characters)", "b": ""}
     assert told.noted([{"says": LINK, "n": 1}]).data == [{"says": PLAIN, "n": 1}]
     assert isinstance(told.link("https://adb-1.example.net/jobs/1?o=2"), dg.UrlMetadataValue)
     assert told.link("javascript:alert(1)") == "javascript:alert(1)"
