@@ -20,6 +20,7 @@ from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, newest_runs, state_key
 from orchestration.schedules import request
+from resources import told
 
 DUE = "due_for_restatement"  # metadata of Silver's state: {pipeline: [days]}
 
@@ -58,7 +59,9 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
     new = [published for published in lists if published.storage_id > seen]
     if not new:
         return dg.SensorResult(
-            skip_reason="no new success of Silver, no withdrawal" if lists else "Silver has not succeeded yet",
+            skip_reason="no new success of Silver, no withdrawal"
+            if lists
+            else "Silver has not succeeded yet",
             cursor=cursor,
         )
     end_dead_runs(instance)  # or a day would count as at work
@@ -92,7 +95,7 @@ def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: 
 def withdrawal(days: Iterable[date]) -> dg.AssetObservation:
     """The event by which a withdrawal tells this sensor all days on which Silver is due."""
     due = {"pipeline_silver": [day.isoformat() for day in days]}
-    return dg.AssetObservation(state_key("pipeline_silver"), metadata={DUE: json.dumps(due)})
+    return dg.AssetObservation(state_key("pipeline_silver"), metadata=told.metadata({DUE: json.dumps(due)}))
 
 
 def _newest_lists(instance: dg.DagsterInstance) -> list[Published]:

@@ -16,7 +16,6 @@ from tests.browser.hostile import ATTACKS, BAD_FILE, HOST, Watch, land
 from tests.browser.server import webserver
 from tests.support import DAY_1, Home, ledgerctl
 
-
 # The events of these show the same values once more, by another part of the UI.
 EVENTS = (["bronze", "payment_orders_raw"], ["silver", "products"], ["gold", "ops_payment_failure_daily"])
 
