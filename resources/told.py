@@ -8,6 +8,7 @@ for whoever is signed in. So every text is made plain here, and rows go as a tab
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,10 @@ import dagster as dg
 from ledger.faults import first_line
 from ledger.shown import plain
 
+# Nothing else than an address can be one: no blank, quote, bracket or other scheme.
+_ADDRESS = re.compile(
+    r"https?://[\w.-]+(?::\d+)?(?:/[\w./~%-]*)?(?:\?[\w=&%./-]*)?(?:#[\w=&%./-]*)?", re.ASCII
+)
 _LONGEST_CELL = 500
 _WHOLE = (
     *(dg.TableMetadataValue, dg.MarkdownMetadataValue, dg.JsonMetadataValue, dg.UrlMetadataValue),
@@ -27,9 +32,11 @@ class OriginalError(Exception):
     """What an error was before it was put into our words: its kind and its first line, with its own traceback."""
 
 
-def text(value: object) -> str:
-    """A description, a message, a reason: plain, on one line."""
-    return plain(value)
+def text(value: object, *, link: str | None = None) -> str:
+    """A description, a message, a reason: plain, on one line. ``link``: the platform's address of it, kept whole."""
+    if link is None:
+        return plain(value)
+    return f"{plain(value)} ({link if _ADDRESS.fullmatch(link) else plain(link)})"
 
 
 def metadata(values: Mapping[str, object]) -> dict[str, Any]:
@@ -81,10 +88,8 @@ def picture(title: str, svg: str) -> dg.MarkdownMetadataValue:
 
 
 def link(url: str) -> dg.UrlMetadataValue | str:
-    """An address that the platform gave, not a table; anything but https stays text."""
-    return (
-        dg.MetadataValue.url(url) if url.startswith("https://") and plain(url[8:]) == url[8:] else plain(url)
-    )
+    """An address that the platform gave, not a table; anything else stays text."""
+    return dg.MetadataValue.url(url) if _ADDRESS.fullmatch(url) else plain(url)
 
 
 def original(error: BaseException) -> OriginalError:

@@ -53,7 +53,7 @@ class SubmittedRun:
         return DagsterEvent.from_step(
             DagsterEventType.ENGINE_EVENT,
             context,
-            message=told.text(f"Databricks run {self.run_id} ({self.attempt}): {self.url}"),
+            message=told.text(f"Databricks run {self.run_id} ({self.attempt})", link=self.url),
             event_specific_data=EngineEventData(metadata=told.metadata(self._metadata())),
         )
 
@@ -62,8 +62,7 @@ class SubmittedRun:
         where = f"Databricks run {self.run_id}" if self.run_id else "Databricks"
         return dg.Failure(
             told.text(
-                f"{where}, attempt {self.attempt.number} of {self.attempt.maximum}: {problem}"
-                + (f" ({self.url})" if self.url else "")
+                f"{where}, attempt {self.attempt.number} of {self.attempt.maximum}: {problem}", link=self.url
             ),
             metadata=told.metadata(self._metadata()),
             allow_retries=False,

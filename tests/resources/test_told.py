@@ -73,7 +73,13 @@ def test_metadata_is_plain_whatever_its_kind() -> None:
     assert second == {"a": "x" * 500 + "... (5,000 characters)", "b": ""}
     assert told.noted([{"says": LINK, "n": 1}]).data == [{"says": PLAIN, "n": 1}]
     assert isinstance(told.link("https://adb-1.example.net/jobs/1?o=2"), dg.UrlMetadataValue)
-    assert told.link("javascript:alert(1)") == "javascript:alert(1)"
+    for wrong in ("javascript:alert(1)", "https://x.example/a b", "https://x.example/](y"):
+        assert isinstance(told.link(wrong), str)
+    assert (
+        told.text(LINK, link="https://x.example:8/jobs/1#job/2")
+        == f"{PLAIN} (https://x.example:8/jobs/1#job/2)"
+    )
+    assert told.text("a", link="https://x.example/<b>") == r"a (https\x3a//x.example/\x3cb>)"
 
 
 def test_the_cause_of_a_failure_says_where_and_what_it_was_without_what_it_was_raised_with() -> None:
