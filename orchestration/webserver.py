@@ -24,6 +24,7 @@ from dagster_webserver.version import __version__
 
 from configs.settings import ROOT, load_settings
 from ledger.errors import SettingsError
+from ledger.shown import shown
 from orchestration.web_guard import WebGuard, own_sites
 from resources.shared_host import keep_files_private
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not os.environ.get("DAGSTER_HOME"):
             raise SettingsError("DAGSTER_HOME is not set", action="set it to the instance's folder")
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        print(shown(error), file=sys.stderr)
         return 2
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _RECYCLE_SEC, _MAX_OVERFLOW)
