@@ -60,7 +60,8 @@ _FILES = {
     "ledger/engine_paths.py": "a link in a folder of its own, mkdtemp",
     "ledger/log_files.py": "a commit of a table's log, named by its version",
     "ledger/rewrite.py": "the partition folders of a table's files, by the names that its log has",
-    "ledger/stages.py": "mkdtemp",
+    "ledger/held_folders.py": "mkdtemp",
+    "ledger/stages.py": "numbered folders and a log in such a folder",
     "orchestration/instance.py": "DAGSTER_HOME, its lock, its dagster.yaml",
     "orchestration/ui.py": "the workspace file of `make ui`, in a folder of its own",
     "resources/databricks/remote_entry.py": "the staged files of a step, names of ours",
@@ -133,7 +134,9 @@ def _found(tree: ast.Module, file: str) -> Iterator[tuple[str, ast.expr, bool]]:
             yield "cause", node.cause, _is_told(node.cause)
         elif isinstance(node, ast.Attribute) and node.attr in _RENDERED and _is_made(node, parents[id(node)]):
             yield "rendered", node, False
-        elif isinstance(node, ast.Attribute) and node.attr == "log" and not _is_asked(parents[id(node)]):
+        elif (
+            isinstance(node, ast.Attribute) and node.attr == "log" and not _is_asked(parents[id(node)], node)
+        ):
             yield "log", node, False  # Dagster's log by another name would not be seen
         elif (
             isinstance(node, ast.Attribute)
@@ -219,8 +222,10 @@ def _is_made(node: ast.Attribute, parent: ast.AST) -> bool:
     return (isinstance(parent, ast.Call) and parent.func is node) or isinstance(parent, ast.Attribute)
 
 
-def _is_asked(parent: ast.AST) -> bool:
-    return isinstance(parent, ast.Attribute) and parent.attr in _LEVELS
+def _is_asked(parent: ast.AST, node: ast.Attribute) -> bool:
+    """``context.log.info``, or the function ``log`` of a logger or of mathematics."""
+    is_called = isinstance(parent, ast.Call) and parent.func is node
+    return is_called or (isinstance(parent, ast.Attribute) and parent.attr in _LEVELS)
 
 
 def _is_silenced(parent: ast.AST) -> bool:
@@ -240,7 +245,3 @@ def _writes(node: ast.Call) -> bool:
         if isinstance(a, ast.Constant)
     ]
     return any(isinstance(m, str) and set(m) <= set("wxabt+") and set(m) & set("wxa+") for m in modes)
-
-
-if __name__ == "__main__":
-    print("\n".join(map(str, places())))
