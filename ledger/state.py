@@ -1,4 +1,8 @@
-"""Pipeline state and run log (spec section 3)."""
+"""Pipeline state and run log (spec section 3).
+
+Attempts of a day stand in the log in the order in which they ended: ``ended_at`` is the clock of the run, or the next
+instant after the newest attempt of the day where that clock is behind (:mod:`ledger.order`).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,10 @@ from pyspark.sql import functions as F
 
 from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
-from ledger.instants import from_micros, to_micros
+from ledger.instants import after, from_micros, to_micros
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.order import append_in_order
 from ledger.window import Window
 
 PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
@@ -166,20 +171,29 @@ def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:
         "window_end_ts": attempt.window.end,
         "message": attempt.message[:_MESSAGE_CHARACTERS] if attempt.message else None,
     }
-    lakehouse.append(
-        pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1, is_checked=True
+    append_in_order(
+        lakehouse,
+        pipeline_run_log.TABLE,
+        [row],
+        order="ended_at",
+        day=attempt.window.date_kst,
+        now=attempt.ended_at,
     )
 
 
 def _update_state(
     lakehouse: Lakehouse, attempt: Attempt, change: Callable[[PipelineState], PipelineState]
 ) -> None:
-    """Read, change, write back only what nobody else changed meanwhile; else once more from what now stands."""
+    """Read, change, write back only what nobody else changed meanwhile; else once more from what now stands.
+
+    ``updated_at`` tells one version of the row from the next, so it moves on with every write, whatever the clock says.
+    """
     for _ in range(_MAX_TRIES):
         stored = read_state(lakehouse, attempt.pipeline_name)
-        wanted = replace(change(stored), updated_at=attempt.ended_at)
-        if wanted == stored and wanted.updated_at == stored.updated_at:
+        wanted = change(stored)
+        if wanted == stored and stored.updated_at and stored.updated_at >= attempt.ended_at:
             return
+        wanted = replace(wanted, updated_at=after(attempt.ended_at, stored.updated_at))
         is_as_read = (
             f"unix_micros(t.updated_at) = {to_micros(stored.updated_at)}" if stored.updated_at else "false"
         )
