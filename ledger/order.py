@@ -24,7 +24,13 @@ _TRIES = 10
 
 
 def append_in_order(
-    lakehouse: Lakehouse, table: Table, rows: Sequence[Mapping[str, Any]], *, order: str, day: date, now: datetime
+    lakehouse: Lakehouse,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    order: str,
+    day: date,
+    now: datetime,
 ) -> WriteResult:
     """Append plain values to one day's partition in one commit; all get the same ``order``, later than every stored one.
 
@@ -41,7 +47,10 @@ def append_in_order(
             return WriteResult(inserted=len(rows))
         at = after(now, newest(lakehouse, table, order=order, day=day))
     raise CommitConflictError(
-        "others kept writing rows of the day", table=table.full_name, partition=str(day), action="run it again"
+        "others kept writing rows of the day",
+        table=table.full_name,
+        partition=str(day),
+        action="run it again",
     )
 
 

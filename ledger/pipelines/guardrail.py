@@ -266,9 +266,7 @@ def _exception_row(
     }
 
 
-def _append_evaluations(
-    run: Run, window: Window, rows: list[dict[str, Any]], now: datetime
-) -> WriteResult:
+def _append_evaluations(run: Run, window: Window, rows: list[dict[str, Any]], now: datetime) -> WriteResult:
     """The evaluations come last on their day, whatever the clock says: the newest one of a window is what stands."""
     table, day = dq_status.TABLE, window.date_kst
     if not _of_run(run, window, table).limit(1).collect():
