@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import Settings, load_settings
-from ledger.clock import future_watermark
+from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
 from ledger.rule_loading import read_seed
@@ -132,6 +132,10 @@ def _require_seed(given: str, settings: Settings) -> None:
 def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:
     with ledger.lakehouse(settings) as lakehouse:
         watermark, now = read_state(lakehouse, "pipeline_a").last_processed_end, ledger.now()
+        is_external = settings.bronze.ingest == "external"
+        refuse_far_ahead(
+            lakehouse, now, landing=None if is_external else settings.resolved(settings.lakehouse.landing)
+        )
     if watermark and watermark > now:
         logger.warning(
             "%s; only the last ten minutes are evaluated", future_watermark("pipeline_a", watermark)
