@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from grpc import RpcError
@@ -160,14 +160,24 @@ def _refuse_if_cancelled(context: Context) -> None:
 
 
 def _attempt_started(context: Context, ledger: LedgerResource) -> datetime:
-    """When this run began: B's tasks share it, so that one attempt is one row of the run log."""
+    """When this attempt began: B's tasks share the run's start, so that one attempt is one row of the run log.
+
+    A step that is tried again begins no earlier than the orchestrator says that it did, also where the clock went back
+    in between: by that the finalizer knows what the attempt has recorded itself.
+    """
     told = context.run.tags.get(RUN_STARTED_TAG)
-    if told and not context.retry_number:
-        return datetime.fromisoformat(told)
-    stats = context.instance.get_run_record_by_id(context.run.run_id)
-    if stats is None or stats.start_time is None or context.retry_number:
+    record = None if told else context.instance.get_run_record_by_id(context.run.run_id)
+    if told:
+        started = datetime.fromisoformat(told)
+    elif record is not None and record.start_time is not None:
+        started = datetime.fromtimestamp(record.start_time, UTC)
+    else:
         return ledger.now()
-    return datetime.fromtimestamp(stats.start_time, tz=ledger.now().tzinfo)
+    if not context.retry_number:
+        return started
+    tries = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_RESTARTED)
+    own = [event.timestamp for event in tries if event.step_key == str(context.op_handle)]
+    return max(ledger.now(), started, *[datetime.fromtimestamp(at, UTC) for at in own])
 
 
 def each_window(

@@ -27,6 +27,7 @@ class FailedRun(dg.Config):
     partition: str = Field("", description="its KST day")
     tick: str = Field("", description="end of its scheduled window (A)")
     started_at: str = Field(description="when its last attempt began, UTC")
+    is_first_try: bool = Field(False, description="whether that was when the run itself began")
     message: str = Field(description="why it ended")
     parameters: dict[str, str] = Field(default_factory=dict, description="its run parameters")
 
@@ -78,6 +79,7 @@ def _job(pipeline: Pipeline) -> dg.JobDefinition:
                     windows,
                     run_id=config.parameters.get("run_id", "").strip() or config.run_id,
                     started_at=started_at,
+                    is_first_try=config.is_first_try,
                     now=ledger.now(),
                     message=config.message,
                 )

@@ -1,5 +1,6 @@
 """Pipeline A: can the inputs be trusted? (spec section 6)"""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from assets.execution import each_window, log_ingested, running
 from assets.limits import RETRY_POLICY
 from assets.materialization import table_results
 from configs.settings import Settings
+from ledger.clock import future_watermark
 from ledger.errors import IngestError
 from ledger.gold import exception_ledger, pipeline_state
 from ledger.pipelines.attempt import Run
@@ -28,6 +30,7 @@ from resources import told
 from resources.ledger import LedgerResource
 from resources.parameters import RunParameters
 
+logger = logging.getLogger("ledger.run")
 WRITES = {
     dq_status.TABLE: (),
     exception_ledger.TABLE: ("dq",),
@@ -58,6 +61,8 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
             windows = what.windows or _since_watermark(run, tick_of(context.run.tags))
             if not windows:
                 context.log.info("the watermark is at the tick already: nothing to evaluate")
+            else:
+                run.refuse_clock_far_ahead(windows[-1].end)
             try:
                 outcomes = each_window(
                     context, windows, lambda window: run_guardrail(run, window, is_backfill=what.is_backfill)
@@ -74,8 +79,15 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _since_watermark(run: Run, tick: datetime | None) -> tuple[Window, ...]:
-    """A's default window, cut at KST midnights. A tick's ends at the tick, and is empty when that is evaluated."""
-    watermark = read_state(run.lakehouse, "pipeline_a").last_processed_end
-    if tick and watermark and watermark >= tick:
+    """A's default window, cut at KST midnights. A tick's ends at the tick, and is empty when that is evaluated.
+
+    A watermark that lies in the future says nothing of what is evaluated: the last ten minutes are, as without one.
+    """
+    watermark, now = read_state(run.lakehouse, "pipeline_a").last_processed_end, run.clock()
+    if watermark and watermark > now:
+        logger.warning(
+            "%s; only the last ten minutes are evaluated", future_watermark("pipeline_a", watermark)
+        )
+    elif tick and watermark and watermark >= tick:
         return ()
-    return tuple(default_guardrail_window(tick or run.clock(), watermark).split_by_day())
+    return tuple(default_guardrail_window(tick or now, watermark).split_by_day())

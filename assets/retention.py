@@ -6,6 +6,7 @@ from pydantic import Field
 from assets.catalog import asset_key
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY, run_tags
+from ledger.clock import refuse_far_ahead
 from ledger.errors import ParameterError
 from ledger.pipelines.retention import Expired, delete_expired, find_expired
 from ledger.silver import bad_records
@@ -62,8 +63,13 @@ def clean_up_bad_records(
             retention_days(config.retention_days, settings.retention.days),
             is_dry_run(config.dry_run),
         )
+        now = ledger.now()
         with ledger.lakehouse(settings) as lakehouse:
-            expired = find_expired(lakehouse, today=kst_day(ledger.now()), retention_days=days)
+            is_external = settings.bronze.ingest == "external"
+            refuse_far_ahead(
+                lakehouse, now, landing=None if is_external else settings.resolved(settings.lakehouse.landing)
+            )
+            expired = find_expired(lakehouse, today=kst_day(now), retention_days=days)
             if not dry_run:
                 delete_expired(lakehouse, expired)
     verb = "would go" if dry_run else "deleted"

@@ -57,6 +57,7 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
         dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetCheckEvaluation
     ]:
         with running(context, ledger, "pipeline_silver", parameters) as (run, what):
+            run.refuse_clock_far_ahead(what.windows[-1].end)
             try:
                 outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))
             except IngestError as error:  # which files are loaded, and which are not

@@ -81,6 +81,10 @@ class SecretError(LedgerError):
     """The salt of the anonymized mart is missing, blank, or too short where a real one is required."""
 
 
+class ClockError(LedgerError):
+    """This host's clock is far ahead of everything that the tables and the landing know; nothing was written."""
+
+
 class EngineLostError(LedgerError):
     """The engine's process is gone; nothing that it had not committed was written."""
 

@@ -157,7 +157,7 @@ class Lakehouse(ValueWrites):
             only_inserts=plan.only_inserts,
         )
         before = self.version(table)
-        retry_conflicts(lambda: self._affected(statement), table.full_name)
+        retry_conflicts(lambda: self.spark.sql(statement), table.full_name)  # the log says what it did
         commits = self._log.commits_since(self._place(table), before)
         expected = (plan.inserted, plan.updated + plan.touched, plan.deleted)
         if not any(commit.merged == expected for commit in commits):

@@ -1,4 +1,8 @@
-"""Pipeline state and run log (spec section 3)."""
+"""Pipeline state and run log (spec section 3).
+
+Attempts of a day stand in the log in the order in which they ended: ``ended_at`` is the clock of the run, or the next
+instant after the newest attempt of the day where that clock is behind (:mod:`ledger.order`).
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
-from ledger.instants import from_micros, to_micros
+from ledger.instants import after, from_micros, to_micros
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
+from ledger.order import append_in_order
 from ledger.window import Window
 
 PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
@@ -53,24 +59,28 @@ class Attempt:
 
 def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
     """The stored state of a pipeline."""
-    times = ("last_success_ts", "last_processed_end", "updated_at")
-    rows = (
-        lakehouse.read(pipeline_state.TABLE)
-        .where(F.col("pipeline_name") == pipeline)
-        .select("last_run_id", "dq_zero_window_counts", *[F.unix_micros(t).alias(t) for t in times])
-        .collect()
-    )
-    if not rows:
-        return PipelineState(pipeline)
-    row = rows[0]
-    return PipelineState(
-        pipeline,
-        from_micros(row["last_success_ts"]),
-        from_micros(row["last_processed_end"]),
-        row["last_run_id"],
-        json.loads(row["dq_zero_window_counts"] or "{}"),
-        from_micros(row["updated_at"]),
-    )
+    found = _states(lakehouse.read(pipeline_state.TABLE).where(F.col("pipeline_name") == pipeline))
+    return found[0] if found else PipelineState(pipeline)
+
+
+def read_states(lakehouse: Lakehouse) -> list[PipelineState]:
+    """The stored states of all pipelines that ever ended a run, by name. One query."""
+    return sorted(_states(lakehouse.read(pipeline_state.TABLE)), key=lambda state: state.pipeline_name)
+
+
+def _states(rows: DataFrame) -> list[PipelineState]:
+    times = [F.unix_micros(n).alias(n) for n in ("last_success_ts", "last_processed_end", "updated_at")]
+    return [
+        PipelineState(
+            row["pipeline_name"],
+            from_micros(row["last_success_ts"]),
+            from_micros(row["last_processed_end"]),
+            row["last_run_id"],
+            json.loads(row["dq_zero_window_counts"] or "{}"),
+            from_micros(row["updated_at"]),
+        )
+        for row in rows.select("pipeline_name", "last_run_id", "dq_zero_window_counts", *times).collect()
+    ]
 
 
 def record_success(
@@ -101,7 +111,7 @@ def record_success(
             zero_window_counts=state.zero_window_counts if zero_window_counts is None else zero_window_counts,
         )
 
-    _update_state(lakehouse, attempt, succeeded)
+    update_state(lakehouse, attempt.pipeline_name, succeeded, at=attempt.ended_at)
 
 
 def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
@@ -114,7 +124,12 @@ def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
     )
     if not stored.limit(1).collect():  # B's tasks fail side by side: one attempt is one row
         _append_log(lakehouse, attempt, FAILURE)
-    _update_state(lakehouse, attempt, lambda state: replace(state, last_run_id=attempt.run_id))
+    update_state(
+        lakehouse,
+        attempt.pipeline_name,
+        lambda state: replace(state, last_run_id=attempt.run_id),
+        at=attempt.ended_at,
+    )
 
 
 @dataclass(frozen=True)
@@ -166,31 +181,44 @@ def _append_log(lakehouse: Lakehouse, attempt: Attempt, status: str) -> None:
         "window_end_ts": attempt.window.end,
         "message": attempt.message[:_MESSAGE_CHARACTERS] if attempt.message else None,
     }
-    lakehouse.append(
-        pipeline_run_log.TABLE, lakehouse.rows(pipeline_run_log.TABLE, [row]), expected=1, is_checked=True
+    append_in_order(
+        lakehouse,
+        pipeline_run_log.TABLE,
+        [row],
+        order="ended_at",
+        day=attempt.window.date_kst,
+        now=attempt.ended_at,
     )
 
 
-def _update_state(
-    lakehouse: Lakehouse, attempt: Attempt, change: Callable[[PipelineState], PipelineState]
-) -> None:
-    """Read, change, write back only what nobody else changed meanwhile; else once more from what now stands."""
+def update_state(
+    lakehouse: Lakehouse,
+    pipeline: PipelineName,
+    change: Callable[[PipelineState], PipelineState],
+    *,
+    at: datetime,
+) -> PipelineState:
+    """Read, change, write back only what nobody else changed meanwhile; else once more from what now stands.
+
+    ``updated_at`` tells one version of the row from the next, so it moves on with every write, whatever the clock says.
+    """
     for _ in range(_MAX_TRIES):
-        stored = read_state(lakehouse, attempt.pipeline_name)
-        wanted = replace(change(stored), updated_at=attempt.ended_at)
-        if wanted == stored and wanted.updated_at == stored.updated_at:
-            return
+        stored = read_state(lakehouse, pipeline)
+        wanted = change(stored)
+        if wanted == stored and stored.updated_at and stored.updated_at >= at:
+            return stored
+        wanted = replace(wanted, updated_at=after(at, stored.updated_at))
         is_as_read = (
             f"unix_micros(t.updated_at) = {to_micros(stored.updated_at)}" if stored.updated_at else "false"
         )
         try:
             _merge_state(lakehouse, wanted, is_as_read)
             if _stands(lakehouse, wanted):
-                return
+                return wanted
         except CommitConflictError:
             continue
     raise CommitConflictError(
-        "the pipeline's state kept changing", table=pipeline_state.TABLE.full_name, key=attempt.pipeline_name
+        "the pipeline's state kept changing", table=pipeline_state.TABLE.full_name, key=pipeline
     )
 
 

@@ -26,7 +26,7 @@ from ledger.gold import (
     pipeline_state,
     recon_daily_snapshot_flow,
 )
-from ledger.gold.internal import RESTATEMENT_LOG
+from ledger.gold.internal import RESTATEMENT_LOG, STATE_REPAIR_LOG
 from ledger.silver import (
     bad_records,
     dq_status,
@@ -77,7 +77,7 @@ GOLD = tuple(
         dim_rule_scd2,
     )
 )
-INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW, RESTATEMENT_LOG)
+INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW, RESTATEMENT_LOG, STATE_REPAIR_LOG)
 ALL: tuple[Table, ...] = (*BRONZE, landing_file.TABLE, *SILVER, *GOLD, *INTERNAL)
 
 

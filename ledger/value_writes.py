@@ -109,7 +109,7 @@ class ValueWrites(Frames):
         """
         change = Change(update_when, tuple(n for n in table.column_names if n not in table.key))
         statement = merge_statement(table, self.ref(table), self._view(row), scope=Scope(), change=change)
-        retry_conflicts(lambda: self._affected(statement), table.full_name)
+        retry_conflicts(lambda: self.spark.sql(statement), table.full_name)
         self._report(table, WriteResult(updated=1))
 
     # -- small helpers --------------------------------------------------------------------------------------------

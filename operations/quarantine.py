@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -127,20 +127,23 @@ def _day(row: Any) -> date:
     return Window(start, end).date_kst
 
 
-def _stands(row: Any, newest: Logged | None, died: Mapping[Version, datetime]) -> bool:
+def _stands(row: Any, newest: Logged | None, died: Mapping[Version, LandingEvent]) -> bool:
     if newest is None:
         return True  # no attempt is recorded yet: what was saved is all there is to say
+    if row["run_id"] != newest.run_id:
+        return False
     death = died.get((row["_file"], row["_sha256"]))
-    return bool(row["run_id"] == newest.run_id and (death is None or death > newest.ended_at))
+    if death is None:
+        return True
+    # What the run's own load ended came before its evaluation, whatever the clocks say.
+    return death.run_id != newest.run_id and death.at > newest.ended_at
 
 
-def _deaths(events: Iterable[LandingEvent]) -> dict[Version, datetime]:
-    """When the versions that are not live any more ceased to be."""
+def _deaths(events: Iterable[LandingEvent]) -> dict[Version, LandingEvent]:
+    """The events by which the versions that are not live any more ceased to be."""
     events = list(events)
     live = live_versions(events)
-    return {
-        e.version: e.at for e in events if e.status in ("superseded", "withdrawn") and e.version not in live
-    }
+    return {e.version: e for e in events if e.status in ("superseded", "withdrawn") and e.version not in live}
 
 
 def _described(row: Values) -> Values:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
 from configs.settings import Settings, load_settings
+from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
 from ledger.rule_loading import read_seed
@@ -20,6 +22,7 @@ from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
 from resources.parameters import RunParameters
 
+logger = logging.getLogger("ledger.run")
 SYNC_JOB = "sync_dim_rule_scd2"
 JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
 _PARAMETERS = {
@@ -128,7 +131,16 @@ def _require_seed(given: str, settings: Settings) -> None:
 
 def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:
     with ledger.lakehouse(settings) as lakehouse:
-        return default_guardrail_window(ledger.now(), read_state(lakehouse, "pipeline_a").last_processed_end)
+        watermark, now = read_state(lakehouse, "pipeline_a").last_processed_end, ledger.now()
+        is_external = settings.bronze.ingest == "external"
+        refuse_far_ahead(
+            lakehouse, now, landing=None if is_external else settings.resolved(settings.lakehouse.landing)
+        )
+    if watermark and watermark > now:
+        logger.warning(
+            "%s; only the last ten minutes are evaluated", future_watermark("pipeline_a", watermark)
+        )
+    return default_guardrail_window(now, watermark)
 
 
 def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:

@@ -7,7 +7,7 @@ of a catalog cannot be read from the host (docs/decisions.md, D-061).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import dagster as dg
@@ -107,6 +107,25 @@ def missed_days(
 def is_unfinished(record: dg.RunRecord | None) -> bool:
     """Whether the run is queued or in progress."""
     return record is not None and record.dagster_run.status in NOT_FINISHED_STATUSES
+
+
+def made_after(
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    day: date,
+    run: dg.RunRecord,
+    since: tuple[int, datetime],
+) -> bool:
+    """Whether the pipeline's run of the day was made after an event, by their places in the event log.
+
+    ``since``: the event's storage id and time. A run announces in the log what it is to materialize when it is made; one
+    that did not is judged by the clocks.
+    """
+    announced = dg.AssetRecordsFilter(asset_key=state_key(pipeline), asset_partitions=[day.isoformat()])
+    for record in instance.fetch_planned_materializations(announced, limit=1).records:
+        if record.event_log_entry.run_id == run.dagster_run.run_id:
+            return record.storage_id > since[0]
+    return run.create_timestamp >= since[1]
 
 
 def describe(record: dg.RunRecord) -> str:

@@ -1,4 +1,4 @@
-"""An internal table: how a control's result changed when it was run again (spec section 2, Convergence)."""
+"""Internal tables: what reruns changed (spec section 2, Convergence), and what an operator set right in the state."""
 
 from __future__ import annotations
 
@@ -43,4 +43,20 @@ RESTATEMENT_LOG = Table(
 IDENTITY = (
     *("pipeline_name", "table_name", "row_key", "metric", "old_value", "new_value"),
     *("previous_run_id", "caused_by_runs"),
+)
+STATE_REPAIR_LOG = Table(
+    schema="gold",
+    name="state_repair_log",
+    description="Every watermark that an operator set right, who decided it and why.",
+    grain="one repair of one pipeline's watermark",
+    columns=(
+        req("pipeline_name", "string", "pipeline whose watermark was set"),
+        opt("old_end", "timestamp", "last_processed_end before; null: there was none"),
+        req("new_end", "timestamp", "last_processed_end since"),
+        req("decided_by", "string", "who decided it"),
+        req("reason", "string", "why"),
+        req("repaired_at", "timestamp", "UTC instant of the host's clock, for people"),
+    ),
+    write="append",
+    internal=True,
 )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from ledger.bronze.ingest import ingest
 from ledger.bronze.landing_report import Ingested
+from ledger.clock import refuse_far_ahead
 from ledger.contract import Table
 from ledger.faults import first_line as first_line
 from ledger.lakehouse import Lakehouse, WriteResult
@@ -49,6 +50,10 @@ class Run:
     def rules(self) -> RuleBook:
         """The rules in force, loaded once per run, on first use: a fault in them is an attempt's failure."""
         return load_rules(self.lakehouse, mode=self.rule_load_mode, seed_path=self.seed_path)
+
+    def refuse_clock_far_ahead(self, until: datetime) -> None:
+        """Raises :class:`ClockError` where only this host's clock knows of ``until``, the end of the last window."""
+        refuse_far_ahead(self.lakehouse, until, landing=None if self.ingest == "external" else self.landing)
 
     def landed(self, since: date) -> Landed:
         """Which landing files count from a landing day on. One query on first use, and again after a load."""

@@ -21,6 +21,7 @@ def finalize_failure(
     *,
     run_id: str,
     started_at: datetime,
+    is_first_try: bool,
     now: datetime,
     message: str,
 ) -> Window | None:
@@ -28,13 +29,18 @@ def finalize_failure(
 
     ``windows`` are the days that the run was to do, ascending. It stops at the first that fails, so the failed one
     is the first without a success of this run. One attempt is one row, however often this is called.
+
+    What the attempt recorded is known by its start, not by when it was recorded: the first try of a run records the very
+    start of the run, a later one no earlier start than its own. So an earlier run of the same id on a host whose clock
+    is ahead is not taken for this one, nor is this one overlooked when its clock was put back meanwhile.
     """
     days = [window.date_kst for window in windows]
     log = lakehouse.read(pipeline_run_log.TABLE, Scope.of(days)).where(
         (F.col("pipeline_name") == pipeline) & (F.col("run_id") == run_id)
     )
-    since = log.where(F.col("ended_at") >= lit_ts(started_at))
-    recorded = {(row["date_kst"], row["status"]) for row in since.select("date_kst", "status").collect()}
+    begun = F.col("started_at")
+    own = log.where(begun == lit_ts(started_at) if is_first_try else begun >= lit_ts(started_at))
+    recorded = {(row["date_kst"], row["status"]) for row in own.select("date_kst", "status").collect()}
     done = {day for day, status in recorded if status == SUCCESS}
     failed = next((window for window in windows if window.date_kst not in done), None)
     if failed is None or any(status != SUCCESS for _, status in recorded):

@@ -17,10 +17,12 @@ from pyspark.sql import functions as F
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import exception_ledger
-from ledger.instants import from_micros
+from ledger.instants import after, from_micros
 from ledger.json_text import stable_json
+from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.money import round_rate
+from ledger.order import append_in_order, newest
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.quality.controls import exceptions_verdict
 from ledger.quality.inputs import QUESTIONS, input_verdicts
@@ -112,8 +114,11 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
             exceptions += [_exception_row(source, f, run, window, now) for f in findings]
             outcome.verdicts += _verdicts(source, measured, rules, window)
         outcome.read[dq_status.TABLE.full_name] = sum(m.event_count for m in measurements)
-        _append(run, outcome, window, dq_status.TABLE, dq_status.IDENTITY, statuses)
-        _append(run, outcome, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions)
+        outcome.wrote(dq_status.TABLE, _append_evaluations(run, window, statuses, now))
+        outcome.wrote(
+            exception_ledger.TABLE,
+            _append_new(run, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions),
+        )
         outcome.facts["findings"] = len(exceptions)
         by_severity = Counter(row["severity"] for row in exceptions)
         rule_ids = sorted({row["rule_id"] for row in exceptions})
@@ -179,11 +184,11 @@ def _freshness_sec(run: Run, source: Input, end: datetime, landed: Landed) -> in
     rows = run.lakehouse.read(source.table, Scope(start=_first_landing_day(run, end)))
     if not landed.all_live(source.table):  # the lookback is read whole: no join where none is needed
         rows = landed.live(rows)
-    newest = []
+    latest = []
     for name in ("ingested_at", source.event_time):
         ts = F.col(name)
-        newest.append(F.max(F.when((ts <= lit_ts(end)) & (ts >= lit_ts(earliest)), ts)))
-    row = rows.agg(*[F.unix_micros(n).alias(f"t{i}") for i, n in enumerate(newest)]).collect()[0]
+        latest.append(F.max(F.when((ts <= lit_ts(end)) & (ts >= lit_ts(earliest)), ts)))
+    row = rows.agg(*[F.unix_micros(n).alias(f"t{i}") for i, n in enumerate(latest)]).collect()[0]
     found = [instant for instant in (from_micros(row["t0"]), from_micros(row["t1"])) if instant]
     return (end - max(found)) // timedelta(seconds=1) if found else None
 
@@ -261,19 +266,28 @@ def _exception_row(
     }
 
 
-def _append(
-    run: Run,
-    outcome: Outcome,
-    window: Window,
-    table: Table,
-    identity: tuple[str, ...],
-    rows: list[dict[str, Any]],
-) -> None:
-    stored = run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)
-    fresh = run.lakehouse.rows(table, rows)
-    outcome.wrote(
+def _append_evaluations(run: Run, window: Window, rows: list[dict[str, Any]], now: datetime) -> WriteResult:
+    """The evaluations come last on their day, whatever the clock says: the newest one of a window is what stands."""
+    table, day = dq_status.TABLE, window.date_kst
+    if not _of_run(run, window, table).limit(1).collect():
+        return append_in_order(run.lakehouse, table, rows, order="generated_at", day=day, now=now)
+    at = after(now, newest(run.lakehouse, table, order="generated_at", day=day))
+    return _append_new(run, window, table, dq_status.IDENTITY, [row | {"generated_at": at} for row in rows])
+
+
+def _append_new(
+    run: Run, window: Window, table: Table, identity: tuple[str, ...], rows: list[dict[str, Any]]
+) -> WriteResult:
+    return run.lakehouse.append_new(
         table,
-        run.lakehouse.append_new(
-            table, fresh, identity=identity, stored=stored, expected=len(rows), is_checked=True
-        ),
+        run.lakehouse.rows(table, rows),
+        identity=identity,
+        stored=_of_run(run, window, table),
+        expected=len(rows),
+        is_checked=True,
     )
+
+
+def _of_run(run: Run, window: Window, table: Table) -> DataFrame:
+    """What this run (an earlier attempt of it) has appended already."""
+    return run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from pyspark.sql import functions as F
 
+from ledger.clock import future_watermark, in_future
 from ledger.due import days_due
 from ledger.gold import dim_rule_scd2, pipeline_run_log, pipeline_state
-from ledger.instants import from_micros
 from ledger.lakehouse import Lakehouse
 from ledger.quality.verdict import Verdict, verdict
-from ledger.state import SUCCESS, PipelineName
+from ledger.state import SUCCESS, PipelineName, read_states
 from ledger.window import KST, kst_day
 
 RECENT, DUE = "recent_success", "days_due_for_restatement"
@@ -54,16 +54,24 @@ def state_verdicts(lakehouse: Lakehouse, now: datetime, *, start: date) -> list[
     It looks at days, not at when something last ran: a backfill of last month is no success of last night. Days before
     ``start`` (partitions.start_date), or before the pipeline's first success, are no holes.
     """
-    rows = lakehouse.read(pipeline_state.TABLE).select(
-        "pipeline_name", F.unix_micros("last_processed_end").alias("end")
-    )
-    ends = {row["pipeline_name"]: from_micros(row["end"]) for row in rows.collect()}
+    states = read_states(lakehouse)
+    ends = {state.pipeline_name: state.last_processed_end for state in states}
     done = _days_done(lakehouse)
     guardrail, *daily = CADENCES
-    return [
+    found = [
         _guardrail_verdict(guardrail, ends.get("pipeline_a"), now),
         *[_daily_verdict(cadence, done.get(cadence.pipeline, set()), now, start) for cadence in daily],
     ]
+    ahead = {state.pipeline_name: state.last_processed_end for state in in_future(states, now)}
+    return [_unless_ahead(v, c.pipeline, ahead.get(c.pipeline)) for v, c in zip(found, CADENCES, strict=True)]
+
+
+def _unless_ahead(found: Verdict, pipeline: PipelineName, end: datetime | None) -> Verdict:
+    """A watermark in the future says nothing of what is done: its verdict is a finding, whatever else holds."""
+    if end is None:
+        return found
+    says = f"{future_watermark(pipeline, end)}; {found.says}"
+    return replace(found, passed=False, is_error=True, says=says)
 
 
 def _days_done(lakehouse: Lakehouse) -> dict[str, set[date]]:

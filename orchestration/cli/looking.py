@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from configs.settings import load_settings
@@ -94,23 +95,31 @@ def say_rows(
 
 
 def state(arguments: argparse.Namespace) -> int:
+    from ledger.clock import future_watermark
     from ledger.due import days_due
     from ledger.gold import pipeline_state
     from ledger.pipelines.restatement import restatements
     from operations.rows import typed
+    from resources.ledger import LedgerResource
 
     with tables() as lakehouse:
         rows = list(typed(lakehouse.read(pipeline_state.TABLE).orderBy("pipeline_name")))
         due = {pipeline: [str(day) for day in days] for pipeline, days in days_due(lakehouse).items()}
         restated = restatements(lakehouse)
+    ends = {row["pipeline_name"]: row["last_processed_end"] for row in rows}
+    now = LedgerResource().now()
+    ahead = {name: end for name, end in ends.items() if isinstance(end, datetime) and end > now}
     if arguments.json:
         found = {"pipelines": rows, "due": due, "due_for_restatement": due["pipeline_b"]}
+        found["watermarks_in_future"] = list(ahead)
         say_json({**found, "restatements": restated})
         return 0
     if rows:
         say(table_text(list(rows[0]), rows))
     else:
         say(f"{pipeline_state.TABLE.full_name}: no rows")
+    for pipeline, end in ahead.items():
+        say(future_watermark(pipeline, end))
     for restatement in restated:
         say(_restatement(restatement))
     for what, days in zip(("Silver", "restatement", "C"), due.values(), strict=True):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestration.cli import days, files, launching, looking
+from orchestration.cli import days, files, launching, looking, repairing
 from orchestration.cli.arguments import limit, positive
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _launching(commands)
     _judging(commands)
     _looking(commands)
+    _repairing(commands)
     _files(commands)
     return whole
 
@@ -125,6 +126,19 @@ def _looking(commands: _Commands) -> None:
     quarantine.add_argument("--reason", help="first rule that the row breaks")
     quarantine.add_argument("--run-id", help="all rows of this run, not only those that stand")
     _limited(quarantine)
+
+
+def _repairing(commands: _Commands) -> None:
+    watermark = _command(
+        commands,
+        "watermark",
+        repairing.watermark,
+        "set right up to where a pipeline is done (after a wrong clock)",
+    )
+    watermark.add_argument("pipeline", help="pipeline_a, pipeline_silver, pipeline_b or pipeline_c")
+    watermark.add_argument("--to", required=True, metavar="INSTANT", help="UTC, such as 2026-02-01T15:00:00Z")
+    watermark.add_argument("--by", required=True, metavar="WHO", help="who decides it")
+    watermark.add_argument("--reason", required=True, metavar="WHY", help="why it is wrong")
 
 
 def _files(commands: _Commands) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ledger.bronze.landing_names import landing_day
 from ledger.bronze.landing_walk import Readable, walk
 from ledger.bronze.metadata import landing_folder
-from ledger.bronze.still_written import SETTLE
+from ledger.bronze.still_written import is_young
 from ledger.tables import BRONZE
 
 
@@ -63,11 +63,10 @@ def arrived(root: Path, earliest: date, now: datetime) -> Landing:
 
 def _arrived(tables: Mapping[str, list[Readable]], now: datetime) -> Arrived:
     files = [file for listed in tables.values() for file in listed]
-    settled_ns = int((now - SETTLE).timestamp() * 1e9)
     return Arrived(
         {folder: _fingerprint(listed) for folder, listed in tables.items()},
         len(files),
-        max(file.modified_ns for file in files) <= settled_ns,
+        not any(is_young(file.modified_ns, now) for file in files),
     )
 
 

@@ -72,11 +72,11 @@ def finalizer_requests(
         return dg.SkipReason(told.text(f"run {run.run_id[:8]} is retried: the last attempt decides"))
     requests, left_out = [], []
     for pipeline in pipelines:
-        started_at = attempt_started(instance, run, pipeline)
-        if started_at is None:
+        attempt = _last_attempt(instance, run, pipeline)
+        if attempt is None:
             left_out.append(f"{pipeline}: no attempt was made, or all of its operations succeeded")
             continue
-        config = _config(run, started_at, why)
+        config = _config(run, attempt, why)
         try:
             _refuse_without_a_day(instance, run, pipeline)
             windows_of(ledger, pipeline, config)
@@ -90,26 +90,41 @@ def finalizer_requests(
 
 
 def attempt_started(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> datetime | None:
-    """When the run's last attempt at what the pipeline left unfinished began; None when nothing is unfinished.
+    """When the run's last attempt at what the pipeline left unfinished began; None when nothing is unfinished."""
+    attempt = _last_attempt(instance, run, pipeline)
+    return attempt[0] if attempt else None
 
-    With several unfinished operations (B's) the first counts: a record since then is this attempt's.
+
+def _last_attempt(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline
+) -> tuple[datetime, bool] | None:
+    """:func:`attempt_started`, and whether that is when the run itself began, as its steps record it.
+
+    With several unfinished operations (B's) the first counts.
     """
     unfinished = set(operations(pipeline, _planned(instance, run, pipeline)))
-    started: dict[str, float] = {}
+    begun: dict[str, float] = {}
+    restarted = set()
     for record in instance.all_logs(run.run_id, of_type=_STEP_EVENTS):
         if record.step_key is None or record.dagster_event is None:
             continue
         if record.dagster_event.event_type == dg.DagsterEventType.STEP_SUCCESS:
             unfinished.discard(record.step_key)
-        else:
-            started[record.step_key] = record.timestamp
+            continue
+        begun[record.step_key] = record.timestamp
+        if record.dagster_event.event_type == dg.DagsterEventType.STEP_RESTARTED:
+            restarted.add(record.step_key)
     if not unfinished:
         return None
-    begun = [started[step] for step in unfinished if step in started]
-    if not begun:
-        stats = instance.get_run_stats(run.run_id)
-        begun = [time for time in (stats.start_time, stats.launch_time) if time is not None][:1]
-    return datetime.fromtimestamp(min(begun), UTC) if begun else None
+    known = instance.get_run_record_by_id(run.run_id)
+    tried = unfinished & begun.keys()
+    if known is not None and known.start_time is not None and (tried - restarted or not tried):
+        return datetime.fromtimestamp(known.start_time, UTC), True
+    first = [begun[step] for step in tried]
+    if not first:
+        launched = instance.get_run_stats(run.run_id).launch_time
+        first = [launched] if launched is not None else []
+    return (datetime.fromtimestamp(min(first), UTC), False) if first else None
 
 
 def _refuse_without_a_day(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> None:
@@ -137,13 +152,15 @@ def _will_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return bool(auto_reexecution_should_retry_run(instance, newest, None))
 
 
-def _config(run: dg.DagsterRun, started_at: datetime, why: str) -> FailedRun:
+def _config(run: dg.DagsterRun, attempt: tuple[datetime, bool], why: str) -> FailedRun:
+    started_at, is_first_try = attempt
     return FailedRun(
         dagster_run_id=run.run_id,
         run_id=run.root_run_id or run.run_id,
         partition=run.tags.get(PARTITION_NAME_TAG, ""),
         tick=run.tags.get(TICK_TAG, ""),
         started_at=started_at.isoformat(),
+        is_first_try=is_first_try,
         message=why[:_MESSAGE_CHARACTERS],
         parameters=given_to(run.run_config),
     )

@@ -18,7 +18,7 @@ from ledger.due import RUN_AGAIN
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
-from orchestration.runs import is_unfinished, newest_runs, state_key
+from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
 from orchestration.schedules import request
 from resources import told
 
@@ -85,7 +85,8 @@ def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: 
 
     def has_run(day: date) -> bool:
         record = newest.get(day)
-        if record is None or record.create_timestamp < published.at:
+        since = published.storage_id, published.at
+        if record is None or not made_after(instance, pipeline, day, record, since):
             return False
         return is_unfinished(record) or record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
 

@@ -12,7 +12,7 @@ import dagster as dg
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.processes import end_dead_runs
 from orchestration.run_config import Pipeline
-from orchestration.runs import is_unfinished, newest_runs, state_key
+from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
 from orchestration.schedules import due_at, request
 from resources import told
 from resources.ledger import LedgerResource
@@ -95,7 +95,7 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) ->
     waiting: dict[date, Success] = {}
     for day, success in sorted(parsed.open.items()):
         for pipeline in CONTROLS:
-            verdict = _judge(pipeline, success, runs[pipeline].get(day), now)
+            verdict = _judge(instance, pipeline, success, runs[pipeline].get(day), now)
             if verdict == _WAIT:
                 waiting[day] = success
             elif verdict:
@@ -108,7 +108,13 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) ->
     )
 
 
-def _judge(pipeline: Pipeline, success: Success, newest: dg.RunRecord | None, now: datetime) -> str | None:
+def _judge(
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    success: Success,
+    newest: dg.RunRecord | None,
+    now: datetime,
+) -> str | None:
     """``wait``, the reason for a run, or None when there is nothing to do."""
     if newest is None:
         is_settled = now >= max(due_at(pipeline, success.day), success.instant) + SETTLE
@@ -117,7 +123,8 @@ def _judge(pipeline: Pipeline, success: Success, newest: dg.RunRecord | None, no
         return _WAIT
     if newest.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
         return None  # whether it has to be restated is for late_data to say
-    return "repaired" if newest.create_timestamp < success.instant else None
+    since = success.storage_id, success.instant
+    return None if made_after(instance, pipeline, success.day, newest, since) else "repaired"
 
 
 def _nothing_to_run(waiting: Mapping[date, Success]) -> str:

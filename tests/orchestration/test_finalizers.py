@@ -121,6 +121,23 @@ def test_the_run_id_of_the_parameters_names_the_attempt(
     assert row["pipeline_name"] == "pipeline_c"
 
 
+def test_an_earlier_run_of_the_same_id_on_a_host_that_is_ahead_is_not_this_one(
+    after_day_1: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-38: what a run recorded is known by its start. Its success was recorded at a later time than this failure."""
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerResource, "now", lambda _: datetime.now(UTC) + timedelta(hours=2))
+        assert ledgerctl("run", C, "--partition", DAY_1, "--params", "run_id=incident-8").code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("ledger.pipelines.attempt.record_failure", _cannot)
+        patch.setattr("ledger.pipelines.analytics.upstream_of", _cannot)
+        run = failed_run(C, DAY_1, run_id="incident-8")
+    for _ in range(2):
+        finalize(run)
+    rows = [row for row in after_day_1.rows(LOG) if row["run_id"] == "incident-8"]
+    assert [row["status"] for row in sorted(rows, key=lambda row: row["ended_at"])] == ["success", "failure"]
+
+
 def test_refused_parameters_are_no_attempt(after_day_1: Home) -> None:
     """INV-38, INV-17: nothing was started, so nothing failed."""
     run = failed_run(SILVER, DAY_1, run_mode="sideways")

@@ -100,6 +100,13 @@ def test_a_file_that_is_still_written_waits(landing: Landing) -> None:
     assert requested(landing.evaluate(NOW + SETTLE)) == [("bronze_ingest", str(D))]
 
 
+def test_a_file_whose_time_was_set_ahead_by_hand_does_not_wait_for_it(landing: Landing) -> None:
+    """INV-33: a year ahead is no sign of writing; it would never have been loaded."""
+    landing.evaluate()
+    landing.file(D, "ahead.jsonl", age=-timedelta(days=365))
+    assert requested(landing.evaluate()) == [("bronze_ingest", str(D))]
+
+
 def test_days_arrive_in_any_order(landing: Landing) -> None:
     """INV-33: a day that Silver has done runs again, one that it has not is loaded; ascending."""
     landing.evaluate()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 import pytest
+from dagster._core.test_utils import freeze_time
 
 from orchestration.run_config import Pipeline
 from orchestration.sensors.late_data import DUE, evaluate, withdrawal
@@ -56,6 +59,16 @@ def test_first_nothing_new_and_repeated(records: Records, watch: Watch) -> None:
     watch.asks()
     assert [r.run_key for r in watch.result.run_requests or []] == keys, "idempotent"
     assert watch.asks() == []
+
+
+def test_a_silver_whose_clock_is_behind_the_control_s_came_after_it_all_the_same(
+    records: Records, watch: Watch
+) -> None:
+    """INV-35: what came after what is the event log's word, not that of two hosts' clocks."""
+    records.run("pipeline_b", D, SUCCESS)
+    with freeze_time(datetime.now(UTC) - timedelta(minutes=10)):
+        records.success(SILVER, D, **due([0]))
+    assert watch.asks() == [(B_JOB, str(D))]
 
 
 def test_only_the_newest_list_counts(records: Records, watch: Watch) -> None:
