@@ -20,7 +20,8 @@ from ledger.clock import future_watermark
 from ledger.errors import IngestError
 from ledger.gold import exception_ledger, pipeline_state
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.guardrail import INPUTS, run_guardrail
+from ledger.pipelines.guardrail import run_guardrail
+from ledger.pipelines.guardrail_inputs import INPUTS
 from ledger.silver import dq_status
 from ledger.state import read_state
 from ledger.window import Window

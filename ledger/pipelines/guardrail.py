@@ -6,76 +6,34 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
 from ledger.gold import exception_ledger
-from ledger.instants import after, from_micros
+from ledger.instants import after
 from ledger.json_text import stable_json
 from ledger.lakehouse import WriteResult
 from ledger.merge import Scope
 from ledger.money import round_rate
 from ledger.order import append_in_order, newest
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
+from ledger.pipelines.guardrail_inputs import INPUTS, Input, Measured, first_landing_day, measure
 from ledger.quality.controls import exceptions_verdict
 from ledger.quality.inputs import QUESTIONS, input_verdicts
 from ledger.quality.verdict import Verdict
 from ledger.rules import Rule, RuleBook, Severity
 from ledger.side_by_side import side_by_side
-from ledger.silver import dq_status, ledger_entries, order_events, wallet_snapshot
-from ledger.silver.live_rows import Landed
-from ledger.silver.window_rows import read_window
+from ledger.silver import dq_status
 from ledger.state import read_state, record_success
-from ledger.text import clean
-from ledger.window import Window, kst_day, lit_ts
+from ledger.window import Window
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Input:
-    """One guarded Bronze table: its duplicate key, its event time, its row rules."""
-
-    table: Table
-    dup_metric: str
-    event_time: str
-
-    def key(self) -> tuple[Column, ...]:
-        if self.table is user_wallets_raw.TABLE:
-            return clean(F.col("user_id")), wallet_snapshot.snapshot_ts()
-        return (clean(F.col(self.table.key[0])),)
-
-    def reason(self, rules: RuleBook) -> Column:
-        if self.table is user_wallets_raw.TABLE:
-            return wallet_snapshot.reason()
-        if self.table is payment_orders_raw.TABLE:
-            return order_events.payment_reason(rules.allowed("silver/payment_status_allowed"))
-        return ledger_entries.reason(rules.allowed("silver/entry_type_allowed"))
-
-
-INPUTS = (
-    Input(transaction_ledger_raw.TABLE, "dup_rate_tx_id", "created_at"),
-    Input(user_wallets_raw.TABLE, "dup_rate_user_id", "updated_at"),
-    Input(payment_orders_raw.TABLE, "dup_rate_order_id", "created_at"),
-)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Exact measurements of one input in one window; rates are fractions, 0 where the denominator is 0."""
-
-    event_count: int
-    dup_rate: Fraction
-    bad_records_rate: Fraction
-    freshness_sec: int | None
-    zero_windows: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +55,7 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
         outcome = Outcome(window, ingested=load_landing(run, window))
         counts = {} if is_backfill else _previous_counts(run, window)
         now = run.clock()
-        rules, landed = run.rules, run.landed(_first_landing_day(run, window.end))
+        rules, landed = run.rules, run.landed(first_landing_day(run, window.end))
         statuses, exceptions, new_counts = [], [], {}
         measurements = side_by_side(
             [
@@ -139,58 +97,6 @@ def _previous_counts(run: Run, window: Window) -> Mapping[str, int]:
         state.last_processed_end is not None and state.last_processed_end >= window.end
     )
     return {k: v - 1 if was_counted and v else v for k, v in state.zero_window_counts.items()}
-
-
-def measure(run: Run, source: Input, window: Window, landed: Landed, *, zero_windows_before: int) -> Measured:
-    """Count, duplicates, bad rows and freshness of one input in one window, of the rows that count."""
-    rows = read_window(landed, source.table, window)
-    counts = _count(rows, source.key(), source.reason(run.rules))
-    event_count, keyed, distinct, bad = counts
-    return Measured(
-        event_count=event_count,
-        dup_rate=Fraction(keyed - distinct, keyed) if keyed else Fraction(0),
-        bad_records_rate=Fraction(bad, event_count) if event_count else Fraction(0),
-        freshness_sec=_freshness_sec(run, source, window.end, landed),
-        zero_windows=zero_windows_before + 1 if event_count == 0 else 0,
-    )
-
-
-def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[int, int, int, int]:
-    """(rows, rows with a key, distinct keys, rows with a reason), in one pass with two grouping steps."""
-    names = [f"_key{i}" for i in range(len(key))]
-    keyed = rows.select(
-        *[k.alias(n) for k, n in zip(key, names, strict=True)], reason.isNotNull().alias("_bad")
-    )
-    per_key = keyed.groupBy(*names).agg(
-        F.count(F.lit(1)).alias("n"), F.sum(F.col("_bad").cast("bigint")).alias("bad")
-    )
-    has_key = ~F.greatest(*[F.col(n).isNull() for n in names], F.lit(False))
-    row = per_key.agg(
-        F.sum("n").alias("n"),
-        F.sum(F.when(has_key, F.col("n"))).alias("keyed"),
-        F.count(F.when(has_key, F.lit(1))).alias("distinct_keys"),
-        F.sum("bad").alias("bad"),
-    ).collect()[0]
-    return row["n"] or 0, row["keyed"] or 0, row["distinct_keys"] or 0, row["bad"] or 0
-
-
-def _first_landing_day(run: Run, end: datetime) -> date:
-    return kst_day(end - timedelta(days=run.lookback_days)) - timedelta(days=1)
-
-
-def _freshness_sec(run: Run, source: Input, end: datetime, landed: Landed) -> int | None:
-    """Whole seconds from the newest arrival or event at or before ``end``, within the lookback, up to ``end``."""
-    earliest = end - timedelta(days=run.lookback_days)
-    rows = run.lakehouse.read(source.table, Scope(start=_first_landing_day(run, end)))
-    if not landed.all_live(source.table):  # the lookback is read whole: no join where none is needed
-        rows = landed.live(rows)
-    latest = []
-    for name in ("ingested_at", source.event_time):
-        ts = F.col(name)
-        latest.append(F.max(F.when((ts <= lit_ts(end)) & (ts >= lit_ts(earliest)), ts)))
-    row = rows.agg(*[F.unix_micros(n).alias(f"t{i}") for i, n in enumerate(latest)]).collect()[0]
-    found = [instant for instant in (from_micros(row["t0"]), from_micros(row["t1"])) if instant]
-    return (end - max(found)) // timedelta(seconds=1) if found else None
 
 
 def judge(source: Input, measured: Measured, rules: RuleBook) -> list[Finding]:

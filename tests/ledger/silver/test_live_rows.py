@@ -11,7 +11,7 @@ import pytest
 
 from ledger.bronze import transaction_ledger_raw
 from ledger.lakehouse import Lakehouse
-from ledger.pipelines.guardrail import INPUTS, Measured, measure
+from ledger.pipelines.guardrail_inputs import INPUTS, Measured, measure
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.silver.live_rows import Landed
 from ledger.silver.window_rows import read_dead, read_elsewhere, read_window
