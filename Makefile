@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## Three generated days, the last with planted faults: does the money add up?
-	@$(BIN)/python -m mock_data.demo
+	@$(BIN)/python -m orchestration.demo
 
 demo-databricks: $(READY) ## The same controls on the Databricks path: launcher, emulated workspace, Spark on a JVM
 	@$(BIN)/python -m tests.databricks_emulator.demo
@@ -56,9 +56,10 @@ on-spark:
 	PIPELINE_CFG__SPARK__ENGINE=spark $(BIN)/python -m pytest $(ON_SPARK) -m "$(CHOSEN)"
 	$(BIN)/python -m pytest tests/resources/databricks -m "jvm and ($(CHOSEN))"
 
-lint: $(READY) ## Format check, lint, strict types, generated documents
+lint: $(READY) ## Format check, lint, one way down, strict types, generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/python -m docs.generate --check
 

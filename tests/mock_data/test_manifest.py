@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mock_data.demo import demo_days
+from orchestration.demo import demo_days
 from mock_data.manifest import Manifest
 from tests.support import DAY_1, DAY_2, Home, ledgerctl
 
