@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from orchestration.demo import demo_days
 from mock_data.manifest import Manifest
+from orchestration.demo import demo_days
 from tests.support import DAY_1, DAY_2, Home, ledgerctl
 
 FIRST = ("mock", "--from", DAY_1, "--users", 5, "--entries", 20)
