@@ -73,7 +73,7 @@ def _stored(run: Run, item: Evaluated) -> DataFrame:
     """Rows and keys where the day's rows lie: (what, n rows, k keys).
 
     Sums, no counts: the embedded engine refuses an aggregate of counts over files of one row each, because one of
-    its steps takes a count for nullable and the next does not (docs/decisions.md).
+    its steps takes a count for nullable and the next does not (docs/engines.md).
     """
     scope = Scope.of(item.days) if item.table.partition_by else None
     per_key = run.lakehouse.read(item.table, scope).groupBy(*item.table.key).agg(F.sum(F.lit(1)).alias("_n"))
