@@ -1,0 +1,75 @@
+"""The rules of the house that no linter knows: invariants are tested, documents exist, functions stay short. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.settings import ROOT
+
+PRODUCT = ("assets", "configs", "ledger", "mock_data", "operations", "orchestration", "resources")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+_LONGEST_FUNCTION = 60
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+_NOT_ON_EVERY_ENGINE = re.compile(r"\b(sparkContext|_jvm|pandas_udf|udf\(|DeltaTable\.for\w+)|\.(rdd|cache\(\))")
+
+
+def _sources(*packages: str) -> Iterator[tuple[Path, str]]:
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path, path.read_text(encoding="utf-8")
+
+
+def _headings(document: Path) -> set[str]:
+    """The anchors of a document, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_invariant_is_named_by_a_test() -> None:
+    numbered = set(re.findall(r"^\| (INV-\d+)", (ROOT / "docs/invariants.md").read_text(), re.MULTILINE))
+    tested = {number for _, text in _sources("tests") for number in re.findall(r"INV-\d+", text)}
+    assert tested == numbered
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_the_documents_lead_somewhere(document: Path) -> None:
+    dead = []
+    for target, anchor in _LINK.findall(document.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        path = (document.parent / target).resolve() if target else document
+        if not path.exists() or (anchor and path.suffix == ".md" and anchor not in _headings(path)):
+            dead.append(f"{target}#{anchor}")
+    assert not dead
+
+
+def test_decisions_that_the_code_cites_exist() -> None:
+    numbered = set(re.findall(r"^\| (D-\d+)", (ROOT / "docs/decisions.md").read_text(), re.MULTILINE))
+    texts = [text for _, text in _sources(*PRODUCT, "tests")] + [d.read_text() for d in DOCUMENTS]
+    cited = {number for text in texts for number in re.findall(r"\bD-\d{3}\b", text)}
+    assert cited <= numbered
+
+
+def test_functions_of_the_product_have_at_most_sixty_lines() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for path, text in _sources(*PRODUCT)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= _LONGEST_FUNCTION
+    ]
+    assert not long
+
+
+def test_transforms_use_only_what_every_engine_knows() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path, text in _sources("ledger", "operations", "assets")
+        for match in _NOT_ON_EVERY_ENGINE.finditer(text)
+    }
+    assert not found
