@@ -29,7 +29,7 @@ _FRESHNESS = {
 
 
 def _description(table: Table, *writer: str) -> str:
-    """What the table is; of a table with several writers, whose rows these are."""
+    """The table in words; of a table with several writers, whose rows these are."""
     text = f"{table.description}\n\nGrain: {table.grain}. Write: {table.write}."
     if writer:
         text += f"\n\nThe rows that `{writer[0]}` writes: several writers share the table, each has an asset."

@@ -78,8 +78,8 @@ def run_tags(job: str, *, tasks: int = 1) -> dict[str, str]:
 def attempt_deadline(seconds: float | None = None) -> Iterator[None]:
     """End the block after ``seconds`` (ATTEMPT_TIMEOUT_SEC) with :class:`AttemptTimeoutError`, which is retried like other passing faults.
 
-    An alarm can interrupt the main thread only; elsewhere the run's own limit, or the cluster's, has to do. What
-    other threads have begun to write ends by itself: every write is one commit, and the next attempt converges.
+    An alarm can interrupt the main thread only; elsewhere the run's own limit, or the cluster's, has to do. A
+    write that other threads have begun ends by itself: every write is one commit, and the next attempt converges.
     """
     seconds = ATTEMPT_TIMEOUT_SEC if seconds is None else seconds
     if threading.current_thread() is not threading.main_thread():

@@ -181,7 +181,7 @@ LINEAGE: Mapping[tuple[str, ...], Sources] = {
 
 
 def column_lineage(table: Table, *writer: str) -> dg.TableColumnLineage | None:
-    """What the table's columns are made of; None for a table whose columns come from outside."""
+    """Lineage of the table's columns; None for a table whose columns come from outside."""
     sources = LINEAGE.get((table.full_name, *writer))
     if sources is None:
         return None

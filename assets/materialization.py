@@ -1,4 +1,4 @@
-"""What a finished table shows in the asset catalog: its own counts and a few of its own rows (runbook section 4)."""
+"""Metadata of a finished table in the asset catalog: its own counts and a few of its own rows (runbook section 4)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def table_results(
 def table_metadata(
     run: Run, what: ResolvedRun, outcomes: list[Outcome], table: Table, writer: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What an operator wants to know of one table's materialization; a sample never shows who a user is."""
+    """Metadata of one table's materialization; a sample never shows who a user is."""
     written = [o.writes.get(table.full_name, WriteResult()) for o in outcomes]
     facts = {key: value for o in outcomes for key, value in o.facts.items()}
     own = _own_rows(table, writer, [o.window for o in outcomes])

@@ -93,7 +93,7 @@ def clean_up_bad_records(
 
 
 def _per_day(expired: Expired) -> dg.TableMetadataValue:
-    """What goes, day by day."""
+    """Expired rows, day by day."""
     rows = [{"detected_date_kst": day, "rows": rows} for day, rows in expired.rows_per_day.items()]
     return told.table(("detected_date_kst", "rows"), rows)
 

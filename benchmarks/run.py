@@ -45,7 +45,7 @@ class Measured:
 
 @dataclass
 class Spans:
-    """Where a day's time goes: seconds per job, and per step (the time that ended with a progress line)."""
+    """Time of a day by its parts: seconds per job, and per step (the time that ended with a progress line)."""
 
     jobs: dict[str, float] = field(default_factory=dict)
     steps: list[tuple[float, str, str]] = field(default_factory=list)

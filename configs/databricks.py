@@ -24,7 +24,7 @@ CatalogName = Annotated[str, AfterValidator(_a_catalog)]
 
 
 class ClusterSettings(Section):
-    """Where a step runs: ``new`` job cluster, ``pool`` (a job cluster on pooled instances) or ``existing`` one."""
+    """The cluster of a step: ``new`` job cluster, ``pool`` (a job cluster on pooled instances) or ``existing`` one."""
 
     kind: Literal["new", "pool", "existing"]
     existing_cluster_id: str | None = None
@@ -51,7 +51,7 @@ class ClusterSettings(Section):
 
 
 class StagingSettings(Section):
-    """Folder for a step's code, reference and events. Whoever can write there runs code on the cluster."""
+    """Folder for a step's code, reference and events. A writer to it runs code on the cluster."""
 
     kind: Literal["volume", "dbfs"]
     path: str

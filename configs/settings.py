@@ -24,7 +24,7 @@ _NOT_FOR_HADOOP = ":*?[]{}\\"  # no part of a name, or part of a pattern, in its
 
 
 class LakehouseSettings(Section):
-    """Where tables and landing files lie. ``catalog``: Unity Catalog name, null for tables by path."""
+    """Roots of tables and landing files. ``catalog``: Unity Catalog name, null for tables by path."""
 
     warehouse: str = Field(min_length=1)
     landing: str = Field(min_length=1)

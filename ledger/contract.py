@@ -1,4 +1,4 @@
-"""What a table is: columns with types and units, merge key, partition, write strategy (spec section 2)."""
+"""Table contracts: columns with types and units, merge key, partition, write strategy (spec section 2)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _LONGEST_PAUSE_SEC = 3.0
 
 @dataclass(frozen=True)
 class Commit:
-    """What a commit did by its metrics: the rows written, and for a merge inserted, updated, deleted."""
+    """Metrics of a commit: the rows written, and for a merge inserted, updated, deleted."""
 
     written: int
     merged: tuple[int, int, int]

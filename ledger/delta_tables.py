@@ -55,7 +55,7 @@ class DeltaTables:
         return self._place(table).ref
 
     def path(self, table: Table) -> str:
-        """Where the table lies, as every engine and reader understands it (``engine_paths``).
+        """The table's place, as every engine and reader understands it (``engine_paths``).
 
         Raises :class:`StorageError` when that is by a link, and the link is gone.
         """

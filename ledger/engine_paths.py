@@ -75,7 +75,7 @@ def _new_link(folder: str) -> str:
 
 
 def link_places() -> list[str]:
-    """Where links may be: temporary folders with plain names, the configured one first."""
+    """Folders that may hold links: temporary folders with plain names, the configured one first."""
     places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", str(Path.home())]
     return [place for place in dict.fromkeys(places) if PLAIN.fullmatch(place)]
 

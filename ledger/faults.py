@@ -1,4 +1,4 @@
-"""What an engine's error means to an operator: which table, which file, what is safe, what mends it.
+"""Engine errors in an operator's words: which table, which file, what is safe, what mends it.
 
 One place for all engines. A write knows its table (:func:`named`); a read fails where its rows are fetched, so there the
 path in the message tells (:func:`first_line`).

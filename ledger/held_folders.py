@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _LOCK = "lock"
 _DRAFT = ".ledger-draft-"
-# Where a lock that is free is free for everybody: on a network's file system another host may hold it all the same.
+# File systems on which a free lock is free for everybody: on a network's file system another host may hold it all the same.
 _LOCAL = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
 _HELD: dict[str, int] = {}
 _SAID: set[tuple[str, str]] = set()

@@ -25,7 +25,7 @@ from ledger.window import Window
 Phase = Literal["under_way", "done", "computed", "controlled"]
 _TIMES = ("window_start_ts", "window_end_ts", "landing_at", "changed_at")
 _MAX_TRIES = 20
-# What a control reads of Silver; B reads its day and every earlier one, C its day alone.
+# Silver tables that a control reads; B reads its day and every earlier one, C its day alone.
 _INPUTS = {
     "pipeline_b": frozenset(m.TABLE.full_name for m in (ledger_entries, wallet_snapshot, order_events)),
     "pipeline_c": frozenset(m.TABLE.full_name for m in (order_events, order_items, products)),
@@ -80,7 +80,7 @@ class Journal:
         return [note for note in self.unfinished() if _concerns(note, pipeline, day)]
 
     def changes_since(self, seq: int, pipeline: PipelineName, day: date) -> list[Note]:
-        """What Silver has changed, after a position, of what the control of the day reads."""
+        """Silver's changes, after a position, of tables that the control of the day reads."""
         return [n for n in self.notes if n.seq > seq and n.is_change and _concerns(n, pipeline, day)]
 
     def read_from(self, pipeline: PipelineName, day: date) -> int | None:

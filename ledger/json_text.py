@@ -38,8 +38,8 @@ _PERHAPS_DEEP = rf"(?:[\[{{][^\[{{]*+){{{_DEEPEST},}}"
 def json_field(document: Column, name: str, *, engine_keeps_text: bool) -> Column:
     """The field's source text (a number keeps its notation); null when absent or JSON null.
 
-    ``name`` has ASCII letters, digits and underscores alone; ``document`` is a record. Where the engine does not keep
-    the text (``Lakehouse.keeps_json_text``), what is no JSON string is cut out of the document.
+    ``name`` has ASCII letters, digits and underscores alone; ``document`` is a record. For an engine that does not keep
+    the text (``Lakehouse.keeps_json_text``) a value that is no JSON string is cut out of the document.
     """
     value = F.get_json_object(document, f"$.{name}")
     if engine_keeps_text:

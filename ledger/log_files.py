@@ -106,7 +106,7 @@ def _size(file: Path) -> int:
 
 
 def _followed(log: Path, table: str, seen: _Seen) -> _Seen:
-    """What was committed since the last look."""
+    """Commits since the last look."""
     version, stored = seen.version, seen.layout
     while _commit(log, version + 1).exists():
         version += 1
@@ -232,7 +232,7 @@ def _commit(log: Path, version: int) -> Path:
 
 
 def _mark(log: Path, version: int) -> tuple[int, int, int] | None:
-    """What tells this file from another one that took its place."""
+    """Identity of this file, against another one that took its place."""
     try:
         found = os.stat(_commit(log, version))
     except OSError:

@@ -1,4 +1,4 @@
-"""What a table's log says of its schema: the newest ``metaData`` action, and the columns in it as Spark prints them."""
+"""A table's schema by its log: the newest ``metaData`` action, and the columns in it as Spark prints them."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def merge_statement(
 
 
 def quoted(text: str) -> str:
-    """What stands between the quotes of an SQL string."""
+    """The text between the quotes of an SQL string."""
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 

@@ -18,7 +18,7 @@ _SHOWN_KEYS = 3
 
 @dataclass(frozen=True)
 class MergePlan:
-    """What a merge would change: the changed rows, and how many per old and new partition.
+    """Changes that a merge would make: the changed rows, and how many per old and new partition.
 
     ``changed`` holds source rows only, unless the plan deletes what the source does not have.
     """

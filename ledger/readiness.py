@@ -41,7 +41,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Upstream:
-    """What a control knows of Silver when it begins to read: the run log of its days, and the journal."""
+    """Silver as a control finds it when it begins to read: the run log of its days, and the journal."""
 
     attempts: tuple[Logged, ...]
     journal: Journal

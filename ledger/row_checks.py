@@ -1,4 +1,4 @@
-"""What is refused before it is read or written: foreign columns and types, missing values, two rows for one key."""
+"""Refusals before a read or write: foreign columns and types, missing values, two rows for one key."""
 
 from __future__ import annotations
 

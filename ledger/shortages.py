@@ -1,4 +1,4 @@
-"""What it means when a machine, or a limit of it, gives too little: descriptors, memory, threads."""
+"""Shortages of a machine, or a limit of it, in an operator's words: descriptors, memory, threads."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# What markdown (GitHub's, as the Dagster UI renders descriptions) or the UI's own search for addresses would act on.
+# Characters on which markdown (GitHub's, as the Dagster UI renders descriptions) or the UI's own search for addresses acts.
 # Each alternative is one character in the place where it acts; elsewhere it stays, so that ordinary text reads as it is.
 _ACTS = re.compile(
     r"""

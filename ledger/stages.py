@@ -31,7 +31,7 @@ _ALL: WeakSet[Stages] = WeakSet()
 
 
 class Stages:
-    """What one process staged: numbered folders in one that it holds, and frames that the engine keeps.
+    """Staged results of one process: numbered folders in one that it holds, and frames that the engine keeps.
 
     Safe to use from several threads.
     """

@@ -1,9 +1,9 @@
-"""What a table's Delta log tells: whether the table is there, its versions, its commits, how many rows it has.
+"""A table by its Delta log: whether the table is there, its versions, its commits, how many rows it has.
 
-Two readers of one protocol. Where this process sees the tables' files, the log itself is read, in milliseconds: the
+Two readers of one protocol. For files that this process sees the log itself is read, in milliseconds: the
 embedded engine has no ``DESCRIBE HISTORY``, on a JVM it costs as much as a small merge, every count that the log
 answers is a query less, and ``DeltaTable.history`` gives commits that arrive while it reads the numbers of others.
-Everywhere else SQL answers.
+For all others SQL answers.
 """
 
 from __future__ import annotations

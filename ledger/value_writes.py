@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What one write changed: rows inserted, updated and deleted; zero rows means no commit was made."""
+    """Result of one write: rows inserted, updated and deleted; zero rows means no commit was made."""
 
     inserted: int = 0
     updated: int = 0

@@ -1,4 +1,4 @@
-"""What planted faults must produce on the last generated day, under the shipped rules (specification section 8)."""
+"""Effects that planted faults must have on the last generated day, under the shipped rules (specification section 8)."""
 
 from __future__ import annotations
 

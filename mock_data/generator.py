@@ -72,7 +72,7 @@ def check_arguments(days: int, users: int, entries: int, faults: Sequence[str]) 
 
 
 class _World:
-    """What outlives a day: wallets, reference data, randomness, and the orders that may still be refunded."""
+    """State that outlives a day: wallets, reference data, randomness, and the orders that may still be refunded."""
 
     def __init__(self, landing: Path, seed: int, users: int, entries: int, progress: Progress | None) -> None:
         self.files: list[LandingFile] = []

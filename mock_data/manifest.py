@@ -29,7 +29,7 @@ class Manifest:
 
     @classmethod
     def read(cls, root: Path) -> Manifest:
-        """What was written so far; nothing where there is no manifest, or none that can be read."""
+        """Files written so far; none where there is no manifest, or none that can be read."""
         try:
             found = json.loads((root / _NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -48,7 +48,7 @@ class Manifest:
         self._save()
 
     def note(self, report: GenerationReport) -> None:
-        """What was written; a reserved day without a record has no file."""
+        """Files that were written; a reserved day without a record has no file."""
         self.files |= {file.path: _sha256(self.root / file.path) for file in report.files}
         written = {file.path for file in report.files}
         self.files = {path: sha for path, sha in self.files.items() if path in written or sha}

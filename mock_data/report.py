@@ -1,4 +1,4 @@
-"""What a generation wrote, and what its planted faults must produce (the answer key of a generated landing)."""
+"""Report of a generation: its files, and the effects that its planted faults must have (the answer key of a generated landing)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class GenerationReport:
         return any(fault.silver_fails for fault in self.faults)
 
     def text(self) -> str:
-        """What was written, in a few lines."""
+        """The report in a few lines."""
         days = f"{self.days[0]} to {self.days[-1]}"
         lines = [f"{self.rows:,} records in {len(self.files)} files, {days}, seed {self.seed}"]
         lines += [

@@ -105,7 +105,7 @@ class Verdicts(_Strict):
 
 
 class Expectations(_Strict):
-    """What must hold after the last step."""
+    """Expectations after the last step."""
 
     tables: dict[str, TableExpectation]
     verdicts: Verdicts = Field(default_factory=Verdicts)

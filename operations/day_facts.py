@@ -1,4 +1,4 @@
-"""What stands in the tables about KST days: attempts, figures, findings, quarantine (spec section 9).
+"""Facts of KST days as they stand in the tables: attempts, figures, findings, quarantine (spec section 9).
 
 Of domain ledger the findings of the newest successful control stand, of dq those of the newest evaluation of each
 window; of the quarantine the rows that the newest Silver run of the day rejected.

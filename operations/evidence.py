@@ -1,4 +1,4 @@
-"""What stands behind a day's verdict: the findings of its newest successful control, and the quarantine by reason."""
+"""Evidence behind a day's verdict: the findings of its newest successful control, and the quarantine by reason."""
 
 from __future__ import annotations
 

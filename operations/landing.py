@@ -1,4 +1,4 @@
-"""What became of the landing files: version by version, as the events of Bronze say (spec section 4)."""
+"""Fate of the landing files: version by version, as the events of Bronze say (spec section 4)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Quarantine:
     standing: Counter[tuple[str, str]] = field(default_factory=Counter)
     earlier: Counter[tuple[str, str]] = field(default_factory=Counter)
     groups: tuple[Mapping[str, Any], ...] = ()
-    """What tells the rows to show from the others: those that stand, or all of the run that was asked for."""
+    """Condition of the rows to show: those that stand, or all of the run that was asked for."""
 
 
 def read_quarantine(lakehouse: Lakehouse, asked: Asked) -> Quarantine:

@@ -13,7 +13,7 @@ from orchestration.sensors import all_sensors
 from resources.environments import resources
 from resources.shared_host import keep_files_private
 
-# Whatever loads the code location: daemon, code server, run worker, a launched step.
+# Every process that loads the code location: daemon, code server, run worker, a launched step.
 keep_files_private()
 escape_log_records()
 _SETTINGS = load_settings()

@@ -1,4 +1,4 @@
-"""What one Dagster run has told its event log: checks, materialized facts, and the kind of error that ended it."""
+"""News of one Dagster run from its event log: checks, materialized facts, and the kind of error that ended it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _wrong_home(home: Path, what: str) -> SettingsError:
 
 @contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
-    """Whoever comes second finds what the first one made. The lock ends with its process, however that ends."""
+    """A second process finds the first one's work. The lock ends with its process, however that ends."""
     try:
         lock = (home / _LOCK).open("a")
     except OSError as error:

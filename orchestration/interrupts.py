@@ -19,7 +19,7 @@ MESSAGE = "ledgerctl: interrupted; the same command run again continues safely"
 
 
 class Interrupts:
-    """What signals this process was sent, whoever's handler was installed when they came.
+    """Signals that this process was sent, whoever's handler was installed when they came.
 
     Dagster swaps handlers while it runs, and forgets a signal that comes while it stores a run's last events.
     """
@@ -91,7 +91,7 @@ def raise_if_interrupted() -> None:
 
 
 def _leave() -> None:
-    """What the command holds, engine included, ends with its process: whoever comes next finds the run's process gone, and says so."""
+    """Everything that the command holds, engine included, ends with its process: the next command finds the process gone, and says so."""
     with suppress(OSError, ValueError):
         print(MESSAGE, file=sys.stderr, flush=True)
     os._exit(1)

@@ -181,7 +181,7 @@ def _partition(text: str | None, settings: Settings, *, including_today: bool) -
 
 
 def preparations(settings: Settings) -> Iterator[Launch]:
-    """What a day needs first: the catalog where a table is missing, the rules where there are none.
+    """Preparations of a day: the catalog where a table is missing, the rules where there are none.
 
     Nothing on Databricks: there both jobs are the operator's, on demand (runbook, section 2).
     """

@@ -1,4 +1,4 @@
-"""What a run of ``ledgerctl`` leaves when it was told to end, or lost its engine: put in order before the command ends."""
+"""Remains of a run of ``ledgerctl`` that was told to end, or lost its engine: put in order before the command ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read about a KST day: its verdict in words, and what stands behind it (spec section 9)."""
+"""A KST day for people: its verdict in words, and the evidence behind it (spec section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What run parameters ask for, from the launchpad as from the command line (spec section 3)."""
+"""Run parameters resolved to windows, from the launchpad as from the command line (spec section 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
 TICK_TAG = "ledger/tick"  # on a scheduled run of A: the instant at which its window ends
 WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
 _RANGE_TAGS = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
-# What computes and writes, in the order of a run; the gates of B and C come before.
+# Operations that compute and write, in the order of a run; the gates of B and C come before.
 TASKS: Mapping[Pipeline, tuple[str, ...]] = {
     "pipeline_a": ("guardrail",),
     "pipeline_silver": ("materialize_silver",),
@@ -48,7 +48,7 @@ def taken_by(pipeline: Pipeline, parameters: RunParameters) -> RunParameters:
 
 @dataclass(frozen=True)
 class ResolvedRun:
-    """What the parameters ask for. ``windows`` is empty when A has to take its default from its state."""
+    """The parameters resolved. ``windows`` is empty when A has to take its default from its state."""
 
     windows: tuple[Window, ...]
     is_backfill: bool

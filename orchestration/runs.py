@@ -1,4 +1,4 @@
-"""What the Dagster instance knows of the pipelines' runs.
+"""The pipelines' runs as the Dagster instance knows them.
 
 Schedules and sensors decide by runs and materializations alone: these are at hand on every engine, while the tables
 of a catalog cannot be read from the host (docs/decisions.md, D-061).

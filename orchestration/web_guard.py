@@ -1,4 +1,4 @@
-"""What the web server takes: requests that its own pages make, and nothing that another page can make a browser send.
+"""Requests that the web server takes: those that its own pages make, and nothing that another page can make a browser send.
 
 Dagster's web server has no users; whoever reaches it may launch and delete. A page of anybody's, open in an operator's
 browser, reaches it too: by an image or a link (GET), by a form (POST of text), by a websocket, or by a name of its own
@@ -139,7 +139,7 @@ def _is_below(path: str, roots: tuple[str, ...]) -> bool:
 
 
 def _with_headers(send: Send, site: str) -> Send:
-    """What no page of ours needs is closed to it: frames around it, and whatever is fetched from other sites."""
+    """Powers that no page of ours needs are closed to it: frames around it, and whatever is fetched from other sites."""
     policy = (
         f"connect-src 'self' {site.replace('http', 'ws', 1)}; img-src 'self' data: blob:; media-src 'self' data:;"
         " font-src 'self' data:; frame-src 'self'; form-action 'self'; frame-ancestors 'none'"

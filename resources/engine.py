@@ -55,7 +55,7 @@ class EmbeddedEngine:
 
     @property
     def address(self) -> str:
-        """What a gRPC channel of the same user is opened to."""
+        """Address for a gRPC channel of the same user."""
         return f"unix-abstract:{self._name}"
 
     @property
@@ -136,7 +136,7 @@ class EmbeddedEngine:
         )
 
     def _first_line(self, said: IO[bytes]) -> bytes:
-        """What the new process says first; nothing when it ends, or says nothing for too long."""
+        """First words of the new process; empty when it ends, or says nothing for too long."""
         assert self._process is not None
         for seconds in (_SAY_AFTER_SEC, _START_SEC - _SAY_AFTER_SEC):
             if select.select([said], [], [], seconds)[0]:

@@ -63,7 +63,7 @@ class _LogChanged(PatternMatchingEventHandler):
 def _relax(connection: Any, _: object) -> None:
     """One flush per checkpoint instead of one per event.
 
-    After a power cut the last events may be missing, and the database is whole. What a run did to the money is in
+    After a power cut the last events may be missing, and the database is whole. A run's changes of the money are in
     the tables' own logs.
     """
     connection.execute("PRAGMA synchronous=NORMAL")

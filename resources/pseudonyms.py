@@ -1,4 +1,4 @@
-"""What a person is called where others may read: a stable pseudonym, by a key of this ``DAGSTER_HOME`` (spec section 10).
+"""Pseudonyms of people where others may read: a stable pseudonym, by a key of this ``DAGSTER_HOME`` (spec section 10).
 
 The key is never the mart's salt: whoever reads messages learns nothing about the mart, and the other way round.
 """

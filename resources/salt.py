@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 SALT_VARIABLE = "ANON_USER_KEY_SALT"
-# What an engine has no use for: whatever runs in it (a UDF, another operation's plan) could read them there.
+# Variables that an engine has no use for: whatever runs in it (a UDF, another operation's plan) could read them there.
 _SECRETS = frozenset({SALT_VARIABLE, "LEDGER_PG_PASSWORD", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET"})
 _LOCK = threading.Lock()
 

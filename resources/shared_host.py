@@ -6,7 +6,7 @@ import os
 import pwd
 from pathlib import Path
 
-# Where accounts of people begin on Linux distributions (UID_MIN of login.defs); services are below.
+# First uid of people's accounts on Linux distributions (UID_MIN of login.defs); services are below.
 _FIRST_PERSON = 1000
 _NOBODY = 65534
 _NO_LOGIN = ("nologin", "false", "sync", "halt", "shutdown", "")
@@ -36,5 +36,5 @@ def other_people() -> list[str]:
 
 
 def keep_files_private() -> None:
-    """What this process and its children create from now on is its user's alone: files 0600, folders 0700."""
+    """Files that this process and its children create from now on are its user's alone: files 0600, folders 0700."""
     os.umask(os.umask(0o077) | 0o077)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDEST_JAVA = 17
 _INTERRUPT_SEC = 3
 _DELTA = "io.delta:delta-spark_2.13:4.4.0"
-# What pyspark ships already, newer: a second copy on the class path is a download and a risk.
+# Groups that pyspark ships already, newer: a second copy on the class path is a download and a risk.
 _SHIPPED_WITH_SPARK = (
     "com.fasterxml.jackson.core",
     "com.github.luben",

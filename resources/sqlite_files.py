@@ -1,4 +1,4 @@
-"""Where a laptop's Dagster instance keeps its SQLite files, for folders of any name (``dagster.yaml`` names these classes).
+"""SQLite files of a laptop's Dagster instance, in folders of any name (``dagster.yaml`` names these classes).
 
 Dagster makes a database's URL by putting texts together: in a folder with ``%`` or ``?`` it then opens another file,
 or none. Here the URL is built.

@@ -1,4 +1,4 @@
-"""What Dagster is told: the only way of a text into its events, metadata, errors and log lines (spec section 10).
+"""Texts to Dagster: the only way of a text into its events, metadata, errors and log lines (spec section 10).
 
 The UI renders descriptions and one kind of metadata as markdown, and makes links of addresses in log lines; and it acts
 for whoever is signed in. So every text is made plain here, and rows go as a table, whose cells the UI shows as text.
@@ -29,7 +29,7 @@ _WHOLE = (
 
 
 class OriginalError(Exception):
-    """What an error was before it was put into our words: its kind and its first line, with its own traceback."""
+    """An error before it was put into our words: its kind and its first line, with its own traceback."""
 
 
 def text(value: object, *, link: str | None = None) -> str:

@@ -15,7 +15,9 @@ PRODUCT = ("assets", "configs", "ledger", "mock_data", "operations", "orchestrat
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 _LONGEST_FUNCTION = 60
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
-_NOT_ON_EVERY_ENGINE = re.compile(r"\b(sparkContext|_jvm|pandas_udf|udf\(|DeltaTable\.for\w+)|\.(rdd|cache\(\))")
+_NOT_ON_EVERY_ENGINE = re.compile(
+    r"\b(sparkContext|_jvm|pandas_udf|udf\(|DeltaTable\.for\w+)|\.(rdd|cache\(\))"
+)
 
 
 def _sources(*packages: str) -> Iterator[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""What a load of the landing shows on Bronze: partitions, files, and the check ``landing_files`` (spec section 4).
+"""Results of a landing load, shown on Bronze: partitions, files, and the check ``landing_files`` (spec section 4).
 
 The check comes from whichever run loads the landing: bronze_ingest, A and Silver.
 """
@@ -46,7 +46,7 @@ def landing_result(ingested: Ingested) -> dg.AssetCheckResult:
 
 
 def files_metadata(ingested: Ingested) -> dict[str, int]:
-    """What an operator wants to know of a load's files; ``rows`` and ``files`` are the day's, whoever loaded them."""
+    """A load's files in figures for the operator; ``rows`` and ``files`` are the day's, whoever loaded them."""
     return {
         "files_loaded": ingested.files_loaded,
         "files_skipped": len(ingested.skipped),

@@ -1,4 +1,4 @@
-"""What B and C ask of Silver before they start, and how the answer is shown on Silver's assets (spec section 7)."""
+"""Readiness questions of B and C to Silver, and their answers as checks on Silver's assets (spec section 7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True)
 class Gate:
-    """What one pipeline asks of Silver. The first table carries the questions about Silver as a whole."""
+    """One pipeline's questions to Silver. The first table carries the questions about Silver as a whole."""
 
     pipeline: Pipeline
     letter: str

@@ -1,4 +1,4 @@
-"""What every asset check carries: severity, threshold, rule and the runbook section to open."""
+"""The metadata of every asset check: severity, threshold, rule and the runbook section to open."""
 
 import warnings
 from collections.abc import Sequence

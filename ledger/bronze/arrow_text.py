@@ -121,7 +121,7 @@ def _nested(values: pa.Array) -> pa.StringArray:
 
 
 def _json(values: pa.Array) -> pa.StringArray:
-    """Each value as JSON; null stays null. What JSON has no number for is a string."""
+    """Each value as JSON; null stays null. A value that JSON has no number for is a string."""
     kind, text = values.type, text_of(values)
     if pa.types.is_nested(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return text

@@ -1,7 +1,7 @@
 """A landing on cloud storage: listed and hashed by the engine, which has the credentials (spec section 4).
 
-One pass over the files of formats that are read, for their hashes; the others are listed without their content. What
-begins with ``.`` or ``_`` no engine lists.
+One pass over the files of formats that are read, for their hashes; the others are listed without their content. No
+engine lists a name that begins with ``.`` or ``_``.
 """
 
 from __future__ import annotations

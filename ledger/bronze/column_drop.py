@@ -23,7 +23,7 @@ _ISO_MICROS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 
 @dataclass(frozen=True)
 class ColumnDrop:
-    """What goes and what stays of the columns beyond the contract, each with the number of rows that fill it."""
+    """Columns beyond the contract that go and that stay, each with the number of rows that fill it."""
 
     table: str
     kept: dict[str, int]

@@ -1,4 +1,4 @@
-"""What quotes do to a CSV file: whether they all close, and rows that a stray one has swallowed.
+"""Quotes of a CSV file: whether they all close, and rows that a stray one has swallowed.
 
 A quote opens a cell only at its beginning, and two of them inside are one character, as the parser has it.
 """
@@ -26,7 +26,7 @@ _LIMIT = f"{MAX_ROW_BYTES >> 20} MiB (MAX_ROW_BYTES)"
 
 @dataclass(frozen=True)
 class Scan:
-    """What the bytes of a file say before it is parsed."""
+    """Findings in the bytes of a file before it is parsed."""
 
     is_blank: bool
     is_utf8: bool
@@ -51,7 +51,7 @@ def scan(pieces: Iterable[bytes]) -> Scan:
 
 
 def swallowed(cells: pa.StringArray, place: int, columns: int) -> pa.BooleanArray | None:
-    """Where the cell at ``place`` of a row holds line breaks, and between them what is a whole row by itself.
+    """Places at which the cell at ``place`` of a row holds line breaks, and between them what is a whole row by itself.
 
     Such a cell is legal, and hardly ever meant: the first line is as long as a row, and so is another one. None where
     no cell does.
@@ -79,7 +79,7 @@ def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes) -> bool:
 
 
 def _end_of_cells(data: bytes) -> int:
-    """Where the last cell ends that is complete."""
+    """The end of the last complete cell."""
     if b'"' not in data:
         return max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
     found = _CELLS.match(data)

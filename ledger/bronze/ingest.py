@@ -153,7 +153,7 @@ def _insert(
     read = read_with_columns(lakehouse, table, with_bytes, stamp)
     refused = {}
     for file in with_bytes:
-        # What was read is the content that was hashed only if nobody wrote to the file in between.
+        # The rows are of the content that was hashed only if nobody wrote to the file in between.
         if not file.is_unchanged:
             refused[file.name] = Judged(file.name, day, "skipped", bytes=file.size, reason=STILL_WRITTEN)
         elif file.name in read.failed:
@@ -221,7 +221,7 @@ def _rows_per_file(
 
 
 def _ingested(part: _Part, history: History, events: Sequence[LandingEvent]) -> Ingested:
-    """What the load did to one table's day, and what of it is live now."""
+    """Outcome of the load for one table's day, and what of it is live now."""
     folder = f"{landing_folder(part.table)}/"
     loaded = [
         e

@@ -1,6 +1,6 @@
-"""Where the records of a JSON text begin and end: its lines, or the elements of one array, as they were written.
+"""Bounds of the records of a JSON text: its lines, or the elements of one array, as they were written.
 
-Found on whole buffers at once. What lies between is not parsed here: that is for the engine (``ledger/json_text.py``).
+Found on whole buffers at once. The text between is not parsed here: that is for the engine (``ledger/json_text.py``).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _REPEATED, _OTHER = "", " "
 
 @dataclass(frozen=True)
 class FieldNames:
-    """What the records call their unknown fields.
+    """Names of the records' unknown fields.
 
     ``candidates`` may get a column, ``repeated``: a record names a field twice, ``others``: there are more fields.
     """

@@ -158,7 +158,7 @@ def _hash_of(path: str, identity: Identity) -> str | None:
 
 
 def misplaced(landing: str, days: frozenset[date]) -> tuple[dict[date, list[LeftOut]], list[str]]:
-    """What lies in a local landing where no load looks: per landing day the files in a folder of no table, and the names
+    """Files of a local landing at which no load looks: per landing day the files in a folder of no table, and the names
     of all else (files beside the day folders, folders that are no day)."""
     root = Path(landing)
     known = {landing_folder(table) for table in BRONZE}
@@ -179,7 +179,7 @@ def misplaced(landing: str, days: frozenset[date]) -> tuple[dict[date, list[Left
 
 
 def _strangers(root: Path, folder: str, day: date) -> list[LeftOut]:
-    """Whatever it is: it is failed, as the table that it is meant for does not exist."""
+    """A file of any kind is failed there, as the table that it is meant for does not exist."""
     reason = f"{text_of(folder)!r} is the folder of no table"
     return [
         entry

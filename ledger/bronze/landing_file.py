@@ -1,4 +1,4 @@
-"""What became of every landing file: the log that decides which Bronze rows are live (spec sections 2 and 4).
+"""Fate of every landing file: the log that decides which Bronze rows are live (spec sections 2 and 4).
 
 Bronze rows are inserted first; one commit to this table then makes them live and their predecessors dead. A load that
 died in between, or that lost a race, has left rows without an event: they are not live.

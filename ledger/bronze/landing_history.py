@@ -18,7 +18,7 @@ _WITHDRAWN_BEFORE = "this content was withdrawn before"
 
 @dataclass(frozen=True)
 class Judged:
-    """What one load says of one file."""
+    """One load's word on one file."""
 
     path: str
     day: date
@@ -71,7 +71,7 @@ class History:
 def events_of(history: History, found: Iterable[Judged], *, run_id: str, now: datetime) -> list[LandingEvent]:
     """The events that say what the history does not say already; in one commit they become true together.
 
-    A new version comes with the end of the one before it, in this order. What was withdrawn is never loaded again.
+    A new version comes with the end of the one before it, in this order. A withdrawn version is never loaded again.
     """
     events: list[LandingEvent] = []
 

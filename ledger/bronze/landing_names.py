@@ -1,4 +1,4 @@
-"""What a landing file's name says: its format, or why it is left out. One rule for every storage (spec section 4)."""
+"""The meaning of a landing file's name: its format, or why it is left out. One rule for every storage (spec section 4)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LeftOutName(NamedTuple):
 
 
 def judge_name(below_day: str) -> Kind | LeftOutName:
-    """What the path below the landing day's folder says; a hidden folder's content is hidden.
+    """The meaning of the path below the landing day's folder; a hidden folder's content is hidden.
 
     Letter case never matters. ``skipped`` is what producers leave beside their data, ``failed`` what nobody can read.
     """

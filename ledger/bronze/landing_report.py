@@ -1,4 +1,4 @@
-"""What a load of the landing did, in the words that an operator reads (spec section 4)."""
+"""Report of a landing load, in the words that an operator reads (spec section 4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED_IN_ERRORS = 20
 
 @dataclass(frozen=True)
 class Ingested:
-    """What a load did to one table's share of one landing day, and what of it is live afterwards.
+    """Outcome of a load for one table's share of one landing day, and what of it is live afterwards.
 
     ``files_loaded`` and ``rows`` became live by this load. ``left_out`` lies in the landing and is not read;
     ``vanished`` is live and does not lie there any more.

@@ -63,7 +63,7 @@ class LeftOut:
 
 
 def walk(root: Path, table_folder: str, day: str) -> Iterator[Readable | LeftOut]:
-    """What lies in ``<root>/<table_folder>/<day>``, by name; nothing when that is not there.
+    """Entries of ``<root>/<table_folder>/<day>``, by name; nothing when that is not there.
 
     Names are relative to the root; one that is no text is spelled with escapes. Raises ``OSError`` when the storage
     itself is away.
@@ -163,7 +163,7 @@ def _entry(walk: _Walk, path: Path, above: frozenset[tuple[int, int]]) -> Iterat
 
 
 def _judged(walk: _Walk, path: Path, problem: str) -> LeftOut:
-    """What cannot be read is left out for its name first: nobody misses a hidden file."""
+    """An unreadable entry is left out for its name first: nobody misses a hidden file."""
     judged = judge_name(walk.below_day(path))
     if not isinstance(judged, Kind) and judged.status == "skipped":
         return LeftOut(walk.name(path), "skipped", judged.reason)

@@ -72,7 +72,7 @@ def _rows(table: Table, source: ParquetFile, layout: Layout, columns: list[pa.Ar
 
 
 def trusted(wanted: str, kind: pa.DataType) -> Trust:
-    """What a type's values can be to a column of the contract, whose type is ``wanted``.
+    """Use of a type's values for a column of the contract, whose type is ``wanted``.
 
     Text decides for itself. A binary float is neither money nor an identifier, nor is a decimal with a fraction an
     identifier: such values are not taken over. ``impossible``: none of its values can be one of the column's.

@@ -1,4 +1,4 @@
-"""What a landing record is before it has types: its values and itself as the text of the source (spec section 4)."""
+"""A landing record before it has types: its values and itself as the text of the source (spec section 4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ledger.errors import IngestError
 
 FILE_BATCH, FILE_DAY = "_file_batch", "_file_day"
 FILE_COLUMNS = (SOURCE_FILE, FILE_HASH, FILE_BATCH, FILE_DAY)
-"""What every record says of its file: name, content hash, batch, and the KST day of its landing folder."""
+"""Columns by which every record names its file: name, content hash, batch, and the KST day of its landing folder."""
 
 MAX_RECORD_BYTES = 64 << 20
 """A longer line of JSON is no record: the file is refused, and never held in memory whole."""

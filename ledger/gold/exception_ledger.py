@@ -38,7 +38,7 @@ TABLE = Table(
     partition_by="date_kst",
     identifying=frozenset({"message"}),
 )
-# What makes a retry's finding the same as the stored one: everything but the clock.
+# Identity of a finding, by which a retry's equals the stored one: everything but the clock.
 IDENTITY = tuple(n for n in TABLE.column_names if n != "generated_at")
 
 RECON_DRIFT_HIGH, SUPPLY_MISMATCH = "RECON_DRIFT_HIGH", "SUPPLY_MISMATCH"

@@ -1,4 +1,4 @@
-"""Where each pipeline stands (spec sections 2 and 3)."""
+"""Progress of each pipeline (spec sections 2 and 3)."""
 
 from ledger.contract import Table, opt, req
 

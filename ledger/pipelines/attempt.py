@@ -1,4 +1,4 @@
-"""What every pipeline run has in common: its context, its outcome, and the record of every attempt (spec 3)."""
+"""Common parts of every pipeline run: its context, its outcome, and the record of every attempt (spec 3)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Restatement:
 
 @dataclass
 class Outcome:
-    """What one task did to one window, for the log and for metadata. Counts are rows."""
+    """Result of one task for one window, for the log and for metadata. Counts are rows."""
 
     window: Window
     read: dict[str, int] = field(default_factory=dict)  # by the table they were read for

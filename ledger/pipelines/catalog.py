@@ -47,7 +47,7 @@ def bootstrap(lakehouse: Lakehouse) -> list[str]:
 
 @dataclass(frozen=True)
 class RuleSync:
-    """What a sync did: the rule_ids of versions opened, of versions closed, and of those in force as before."""
+    """Result of a sync: the rule_ids of versions opened, of versions closed, and of those in force as before."""
 
     write: WriteResult
     opened: tuple[str, ...]

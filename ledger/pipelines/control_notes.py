@@ -1,4 +1,4 @@
-"""What B and C note in the journal: from which of Silver's changes on their results stand (spec section 7)."""
+"""Journal notes of B and C: from which of Silver's changes on their results stand (spec section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a control's rerun changes in a day that was controlled before, by how much, and because of which batch.
+"""Restatement: changes that a control's rerun makes in a day that was controlled before, by how much, and because of which batch.
 
 Written ahead of the result that it describes, so that a crash in between can only say too much; the rerun after it
 notes the same change once. First runs of a day write nothing here.
@@ -160,7 +160,7 @@ def _changes(changed: DataFrame, figure: str, restated: Restatement, table: Tabl
 
 
 def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, changes: Sequence[Note]) -> Restatement:
-    """What Silver changed since the day was controlled, of what the control reads."""
+    """Silver's changes since the day was controlled, of tables that the control reads."""
     if not changes:
         return Restatement(pipeline, day)
     batches: set[str] = set()

@@ -12,7 +12,7 @@ from ledger.silver import bad_records
 
 @dataclass(frozen=True)
 class Expired:
-    """What the retention no longer keeps: rows per detection day (KST), ascending, all before ``keep_from``."""
+    """Expired bad records: rows per detection day (KST), ascending, all before ``keep_from``."""
 
     keep_from: date
     rows_per_day: dict[date, int]

@@ -93,7 +93,7 @@ def judged(lakehouse: Lakehouse, rows: DataFrame, reason: Column) -> DataFrame:
 
 
 def earlier_orders(run: Run, window: Window) -> DataFrame:
-    """What ``silver.order_events`` stores of the lookback before the window."""
+    """Stored rows of ``silver.order_events`` in the lookback before the window."""
     return run.lakehouse.read(order_events.TABLE, earlier_days(run, window))
 
 
@@ -104,7 +104,7 @@ def earlier_days(run: Run, window: Window) -> Scope:
 
 
 def related_sources(payments: DataFrame, orders: DataFrame, earlier: DataFrame) -> dict[str, DataFrame]:
-    """What a ledger row's related_id may name: in the window's raw orders, else in Silver's lookback before it."""
+    """Targets of a ledger row's related_id: in the window's raw orders, else in Silver's lookback before it."""
     is_payment = F.col("order_source") == order_events.PAYMENT_ORDERS
     shop_ids = orders.where("order_id IS NOT NULL").select(
         F.col("order_id").cast("string").alias("_shop_order_id")

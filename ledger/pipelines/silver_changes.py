@@ -1,4 +1,4 @@
-"""What Silver notes around its merges, so that no control can miss a change (spec sections 2 and 7).
+"""Journal notes of Silver around its merges, so that no control can miss a change (spec sections 2 and 7).
 
 ``begin`` writes ahead which days change; ``finish`` says that they have. A run that dies in between leaves its days
 unfinished: B and C refuse them until Silver has done the window again.
@@ -27,7 +27,7 @@ from ledger.window import Window
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run is about to change: its notes, the journal that ends with them, and days whose flow may be stale."""
+    """Changes that a run is about to make: its notes, the journal that ends with them, and days whose flow may be stale."""
 
     window: Window
     notes: tuple[Note, ...]

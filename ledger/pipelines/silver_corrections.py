@@ -1,4 +1,4 @@
-"""What stored rows of superseded and withdrawn files become (spec section 2, "sources that change converge too").
+"""Corrections of stored rows from superseded and withdrawn files (spec section 2, "sources that change converge too").
 
 A stored row came from a dead Bronze row when it has that row's key, business values and place in the source order
 (snapshots store no place: their values decide). It is replaced by what the live rows of the lookback say of its key,
@@ -51,7 +51,7 @@ class Tainted:
 
 
 def find_tainted(run: Run, window: Window, table: Table) -> Tainted | None:
-    """What of the table came from dead rows of the window; None where the window has none."""
+    """Stored rows of the table that came from dead rows of the window; None where the window has none."""
     landed = landing_of(run, window)
     if not landed.has_dead(SOURCES[table]):
         return None
@@ -105,7 +105,7 @@ class CorrectedOrders:
     replaced: DataFrame
 
     def earlier(self, run: Run, window: Window) -> DataFrame:
-        """What the table will store of the lookback before the window."""
+        """Rows that the table will store of the lookback before the window."""
         kept = earlier_orders(run, window).join(
             self.stored.select(*order_events.TABLE.key), list(order_events.TABLE.key), "left_anti"
         )

@@ -17,7 +17,7 @@ from ledger.window import Window
 
 @dataclass(frozen=True)
 class Correction:
-    """What becomes of stored rows that came from dead Bronze rows: each is in one of the two frames."""
+    """Corrections of stored rows that came from dead Bronze rows: each is in one of the two frames."""
 
     replaced: DataFrame
     """Candidates that take the place of the stored row, whatever the source order says."""
@@ -48,7 +48,7 @@ class Evaluated:
 
 
 def search_scope(run: Run, window: Window, days: frozenset[date], *, nullable: bool) -> Scope:
-    """Where a key may be stored: its rows' partitions, the lookback on both sides of the window, the null partition.
+    """Partitions that may store a key: its rows' partitions, the lookback on both sides of the window, the null partition.
 
     The far side matters when days run out of order: a key must not exist twice (INV-06).
     """

@@ -1,4 +1,4 @@
-"""What a window's Bronze rows become in Silver: candidates, reasons, what stays per key. Writes nothing (spec 5)."""
+"""Evaluation of a window's Bronze rows for Silver: candidates, reasons, what stays per key. Writes nothing (spec 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a window's evaluated rows change in the five Silver tables, before anything is written (spec sections 2, 5)."""
+"""Merge plans of a window's evaluated rows for the five Silver tables, before anything is written (spec sections 2, 5)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def planned(run: Run, window: Window, item: Evaluated) -> MergePlan:
 
 
 def _source(run: Run, item: Evaluated) -> DataFrame:
-    """What is merged; with corrections each row says whether it merges, replaces or removes."""
+    """Source rows of the merge; with corrections each row says whether it merges, replaces or removes."""
     rules, table = run.rules, item.table
     rule = {
         wallet_snapshot.TABLE: "silver/bad_records_rate",

@@ -1,1 +1,1 @@
-"""What the numbers of a run say about the money: measurements, thresholds and verdicts. Pure, no orchestrator."""
+"""Quality of a run's numbers: measurements, thresholds and verdicts. Pure, no orchestrator."""

@@ -53,8 +53,8 @@ def quarantine_verdicts(evaluated: Sequence[Evaluated], rules: RuleBook) -> list
 def account_verdicts(run: Run, window: Window, evaluated: Sequence[Evaluated]) -> list[Verdict]:
     """Held against the stored tables, not against the run's own arithmetic: unique keys, and nothing lost.
 
-    One query over all tables; the engine reads the key and time columns of the touched partitions only. What cannot
-    be measured for one table is measured for the others.
+    One query over all tables; the engine reads the key and time columns of the touched partitions only. A
+    question that fails for one table is measured for the others.
     """
     questions: dict[str, Callable[[], DataFrame]] = {_QUARANTINED: partial(_quarantined, run, window)}
     for item in evaluated:

@@ -27,7 +27,7 @@ from ledger.silver import bad_records, ledger_entries, order_events, order_items
 from ledger.silver.window_rows import read_window
 from ledger.window import Window, lit_date, lit_ts
 
-# What a row rule alone cannot see: these rows are quarantined although they break none.
+# Reasons that no row rule alone can see: these rows are quarantined although they break none.
 _BEYOND_ROW_RULES = (ledger_entries.CONFLICTING, "invalid_status")
 
 

@@ -1,4 +1,4 @@
-"""What no single run can say: is every day done, does one have to run again, are the rules sound."""
+"""Health beyond a single run: is every day done, does one have to run again, are the rules sound."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Series = Sequence[tuple[str, Mapping[str, int | Decimal]]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check says about one table on one day.
+    """One check's answer about one table on one day.
 
     ``value`` is exact text (money in KRW, rates as ratios, times in seconds; the unit is in ``says``); ``is_error``
     tells a finding that someone has to act on from a warning. ``details`` are further facts, never identifying ones.

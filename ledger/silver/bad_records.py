@@ -30,7 +30,7 @@ TABLE = Table(
     partition_by="detected_date_kst",
     identifying=frozenset({"record_json"}),
 )
-# What makes a retry's row the same as the stored one: everything but the clock and the rule version.
+# Identity of a row, by which a retry's equals the stored one: everything but the clock and the rule version.
 IDENTITY = ("source_table", "reason", "record_json")
 
 

@@ -28,7 +28,7 @@ TABLE = Table(
     write="append",
     partition_by="date_kst",
 )
-# What makes a retry's row the same as the stored one: everything but the clock.
+# Identity of a row, by which a retry's equals the stored one: everything but the clock.
 IDENTITY = tuple(n for n in TABLE.column_names if n != "generated_at")
 
 # Most severe first among equals (spec section 6).

@@ -32,7 +32,7 @@ _MAY_PASS = {
 
 
 def next_step(launch: Launch, kind: str | None, dagster_run_id: str) -> str | None:
-    """What the operator does next; ``kind``: the class of the error. None where the error itself says it, or nothing fits."""
+    """The operator's next step; ``kind``: the class of the error. None where the error itself says it, or nothing fits."""
     if not dagster_run_id or kind in _SAY_IT_THEMSELVES:
         return None
     day = launch.day.isoformat() if launch.day else "D"

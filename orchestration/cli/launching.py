@@ -30,7 +30,7 @@ _SYNCED = ("rules_opened", "rules_closed", "rules_unchanged")
 
 @dataclass
 class Told:
-    """What a run has to say beyond how it ended; read while the instance is open."""
+    """A run's news beyond how it ended; read while the instance is open."""
 
     run: Launched
     checks: list[Evaluation] = field(default_factory=list)
@@ -157,7 +157,7 @@ def _told(made: Launched, instance: Any, *, checks: bool) -> Told:
 
 
 def _finish(arguments: argparse.Namespace, told: Sequence[Told], days: Sequence[date]) -> int:
-    """What every run said, and what stands of the days: the tables' word, not the runs'."""
+    """Every run's news, and the days as they stand: the tables' word, not the runs'."""
     failed = next((t for t in told if not t.run.success), None)
     stand, unreadable = _verdicts_or_why(days, evidence=True)
     if arguments.json:
@@ -185,7 +185,7 @@ def _finish(arguments: argparse.Namespace, told: Sequence[Told], days: Sequence[
 def _verdicts_or_why(
     days: Sequence[date], *, evidence: bool
 ) -> tuple[list[tuple[DayVerdict, Evidence]], str | None]:
-    """What stands of the days; or why that cannot be read, which must not hide how the runs ended."""
+    """The days as they stand; or why that cannot be read, which must not hide how the runs ended."""
     from ledger.pipelines.attempt import first_line
 
     try:
@@ -197,7 +197,7 @@ def _verdicts_or_why(
 def _verdicts(
     days: Sequence[date], settings: Settings, *, evidence: bool
 ) -> list[tuple[DayVerdict, Evidence]]:
-    """What stands of the days now; none where this process has no tables."""
+    """The days as they stand now; none where this process has no tables."""
     from operations.evidence import Evidence, evidence_of
     from operations.verdicts import day_verdicts
 

@@ -14,11 +14,11 @@ _STANDARD_DESCRIPTORS = 3
 
 
 class OutputError(LedgerError):
-    """What the command has to say cannot be written; what it did is done."""
+    """The command's words cannot be written; its work is done."""
 
 
 def prepare() -> None:
-    """What a terminal cannot show is escaped, never raised."""
+    """A character that the terminal cannot show is escaped, never raised."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -55,7 +55,7 @@ def write(text: str) -> None:
 
 
 def flush() -> None:
-    """Whatever others (the help) have left to be written."""
+    """Text that others (the help) have left to be written."""
     if sys.stdout is not None:
         write("")
 

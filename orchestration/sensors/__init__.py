@@ -1,4 +1,4 @@
-"""What starts runs besides the clock: arrived files, finished, repaired or changed days, and failed runs."""
+"""Causes of runs besides the clock: arrived files, finished, repaired or changed days, and failed runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in a local landing, day by day and table by table, for the landing sensor: names and times, no content."""
+"""Contents of a local landing, day by day and table by table, for the landing sensor: names and times, no content."""
 
 from __future__ import annotations
 

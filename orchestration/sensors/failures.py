@@ -128,7 +128,7 @@ def _last_attempt(
 
 
 def _refuse_without_a_day(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> None:
-    """What the run's own operations refused, or it would seem to have been a run of the default day."""
+    """Refuse as the run's own operations did, or it would seem to have been a run of the default day."""
     refuse_range(run.tags)
     is_gated = f"{pipeline}_gate" in _planned(instance, run, pipeline)
     if is_gated and PARTITION_NAME_TAG not in run.tags:
@@ -184,7 +184,7 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEven
 
 
 def words_of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """What the run's first failed step said; None when none did, or was only told to end."""
+    """The words of the run's first failed step; None when none did, or was only told to end."""
     for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         data = record.get_dagster_event().step_failure_data
         described = data.user_failure_data.description if data.user_failure_data else None

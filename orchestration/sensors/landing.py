@@ -66,7 +66,7 @@ def landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Sen
 def evaluate(
     instance: dg.DagsterInstance, found: Landing, cursor: str | None, now: datetime
 ) -> dg.SensorResult:
-    """What is to be loaded, and the cursor: every landing day that was dealt with, as it was then.
+    """The loads to request, and the cursor: every landing day that was dealt with, as it was then.
 
     Raises :class:`IngestError` when the landing is away for :data:`AWAY_EVALUATIONS` evaluations in a row.
     """

@@ -1,4 +1,4 @@
-"""What the landing sensor remembers from one evaluation to the next: what it has dealt with, and since when it sees nothing."""
+"""Memory of the landing sensor from one evaluation to the next: the days it has dealt with, and since when it sees nothing."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 
 def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
-    """What is to run again, and the cursor: the storage id of the newest list that was looked at."""
+    """The runs to request, and the cursor: the storage id of the newest list that was looked at."""
     seen = int(cursor) if cursor and cursor.isdigit() else 0
     lists = _newest_lists(instance)
     new = [published for published in lists if published.storage_id > seen]

@@ -18,7 +18,7 @@ from resources import told
 from resources.ledger import LedgerResource
 
 CONTROLS: tuple[Pipeline, ...] = ("pipeline_b", "pipeline_c")
-# Whoever ran Silver by hand may be about to run B and C, too.
+# An operator who ran Silver by hand may be about to run B and C, too.
 SETTLE = timedelta(minutes=10)
 _BATCH = 200
 _WAIT = "wait"
@@ -76,7 +76,7 @@ def silver_ready_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
 
 def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) -> dg.SensorResult:
-    """What is to run now, and the cursor for the next evaluation."""
+    """The runs to request now, and the cursor for the next evaluation."""
     parsed = ReadyCursor.parse(cursor)
     if parsed is None:
         newest = silver_successes(instance, after=None, limit=1)

@@ -8,7 +8,7 @@ from typing import Any
 from configs.databricks import DatabricksSettings
 from ledger.errors import SettingsError
 
-# What the launcher's arguments are called, and the variables that the Databricks tools themselves use for them.
+# Names of the launcher's arguments, and the variables that the Databricks tools themselves use for them.
 _VARIABLES: Mapping[str, Mapping[str, str]] = {
     "token": {"databricks_token": "DATABRICKS_TOKEN"},
     "oauth": {"client_id": "DATABRICKS_CLIENT_ID", "client_secret": "DATABRICKS_CLIENT_SECRET"},

@@ -65,7 +65,7 @@ class DatabricksLedger(LedgerResource, StepLauncher):
 
 
 def remote_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the step's process is told: the environment's name and settings, never a credential."""
+    """Environment of the step's process: the environment's name and settings, never a credential."""
     workspace = f"{SETTING_PREFIX}DATABRICKS__"
     told = {k: v for k, v in environ.items() if k.startswith(SETTING_PREFIX) and not k.startswith(workspace)}
     return {**told, "PIPELINE_ENV": environ.get("PIPELINE_ENV", ""), REMOTE_MARK: "1"}

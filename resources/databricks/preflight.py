@@ -1,4 +1,4 @@
-"""What is refused before anything is staged or submitted (spec sections 7 and 8)."""
+"""Refusals before anything is staged or submitted (spec sections 7 and 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Databricks runs for one step: unpack the code, run the step, send its events to the staging folder.
+"""Entry of one step on Databricks: unpack the code, run the step, send its events to the staging folder.
 
 Staged and started alone, so nothing but the standard library is imported before the code is unpacked. The step
 has ended when its last event is in ``events.json.gz``; only then does this process fail for a failed step, so that

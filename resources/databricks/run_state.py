@@ -1,4 +1,4 @@
-"""What the state of a Databricks run means to us."""
+"""Meaning of a Databricks run's state."""
 
 from __future__ import annotations
 

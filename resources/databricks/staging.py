@@ -31,7 +31,7 @@ class Staging(Protocol):
         """A file's content; None when there is no such file."""
 
     def path(self, name: str) -> str:
-        """Where the cluster finds the file through its file system."""
+        """Path at which the cluster finds the file through its file system."""
 
     def uri(self, name: str) -> str:
         """How the Jobs API names the file."""

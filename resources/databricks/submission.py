@@ -13,7 +13,7 @@ from databricks.sdk.service.jobs import JobAccessControlRequest, SubmitTask
 
 from configs.databricks import ClusterSettings, DatabricksSettings
 
-# What our code imports and a runtime does not bring. None of them depends on pyspark: installing that would replace
+# Libraries that our code imports and a runtime does not bring. None of them depends on pyspark: installing that would replace
 # the runtime's own. dagster-databricks and dagster-pyspark do, so the remote side does without them.
 LIBRARIES = ("dagster", "deltalake", "pydantic")
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9 _.:/=+@-]")

@@ -48,7 +48,7 @@ class SubmittedRun:
         return state
 
     def announcement(self, context: StepExecutionContext) -> DagsterEvent:
-        """Where the run is to be seen, said once: from now on it is waited for."""
+        """The run's address, said once: from now on it is waited for."""
         logger.info("waits for Databricks run %s (%s): %s", self.run_id, self.attempt, self.url)
         return DagsterEvent.from_step(
             DagsterEventType.ENGINE_EVENT,
@@ -58,7 +58,7 @@ class SubmittedRun:
         )
 
     def failure(self, problem: str) -> dg.Failure:
-        """What Dagster shows of a failed attempt."""
+        """A failed attempt as Dagster shows it."""
         where = f"Databricks run {self.run_id}" if self.run_id else "Databricks"
         return dg.Failure(
             told.text(
