@@ -47,7 +47,7 @@ def main() -> int:
         print()
         if code:
             return code
-    print("Two days add up; the third does not, and the tables say why. What was planted:")
+    print("Two days add up; the third does not, and the tables say why. Planted were:")
     for fault in report.faults:
         drifting = ", ".join(f"{user} by {amount}" for user, amount in fault.drifting_users.items())
         reasons = ", ".join(

@@ -1,4 +1,4 @@
-"""What all tests share: isolated homes, and one embedded Spark session for the whole run, started on first use."""
+"""Shared by all tests: isolated homes, and one embedded Spark session for the whole run, started on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cleaner of temporary files, a full disk or a neighbour can do to a folder, and undo again."""
+"""Damages that a cleaner of temporary files, a full disk or a neighbour can do to a folder, and undo again."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from configs.settings import SETTING_PREFIX
 from resources.spark_jvm import OLDEST_JAVA, java_version
 
 # The suite asks thousands of queries of a few rows each: starting one is all the work, so nothing may be generated,
-# split or planned twice for speed that no test is there to see. What the queries mean stays as it is.
+# split or planned twice for speed that no test is there to see. The queries' meaning stays as it is.
 FAST_CONF = {
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:NewRatio=1 -XX:ReservedCodeCacheSize=512m",
     "spark.sql.adaptive.enabled": "false",

@@ -21,7 +21,7 @@ DAY_1, DAY_2, DAY_3 = (date(2026, 2, day) for day in (10, 11, 12))
 ENTRIES_A_DAY = 150
 
 # When something happened, not what: two runs on the same input differ in these columns alone.
-# What is a record of attempts rather than a result: grows with every run.
+# Records of attempts rather than results: they grow with every run.
 ATTEMPT_TABLES = (
     "gold.pipeline_state",
     "gold.pipeline_run_log",
@@ -194,7 +194,7 @@ def multiset(rows: Iterable[Mapping[str, Any]], without: Iterable[str] = CLOCKS)
 
 
 def difference(expected: Mapping[str, Counter[str]], actual: Mapping[str, Counter[str]]) -> str:
-    """What two contents do not share, a few rows per table; empty when they are equal."""
+    """Differences of two contents, a few rows per table; empty when they are equal."""
     lines = []
     for table in sorted({*expected, *actual}):
         left, right = expected.get(table, Counter()), actual.get(table, Counter())

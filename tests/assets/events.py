@@ -1,4 +1,4 @@
-"""What Dagster recorded: the latest evaluation of every check, and what ran in a run."""
+"""Records of Dagster: the latest evaluation of every check, and what ran in a run."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ledger.tables import ALL, BRONZE, by_name
 from orchestration.definitions import defs
 
 GRAPH = defs.resolve_asset_graph()
-# What comes from the run itself, or is a constant of it.
+# Columns that come from the run itself, or are constants of it.
 _OF_THE_RUN = {
     *("run_id", "rule_id", "generated_at", "detected_at", "detected_date_kst", "date_kst", "order_source"),
     *("source_table", "window_start_ts", "window_end_ts", "event_count", "dq_tag", "severity", "reason"),

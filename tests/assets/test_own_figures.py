@@ -1,4 +1,4 @@
-"""What a table's materialization shows is that table's own, not its operation's or its neighbours' (spec section 5)."""
+"""A table's materialization shows figures that are the table's own, not its operation's or its neighbours' (spec section 5)."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def sleeping() -> Iterator[tuple[str, str, str]]:
                     yield str(file.relative_to(ROOT)), function.name, text
 
 
-def test_whatever_sleeps_says_so_or_is_short() -> None:
+def test_every_pause_is_told_or_short() -> None:
     found = list(sleeping())
     silent = {
         (file, name)

@@ -16,7 +16,7 @@ from tests.support import DAY_1, DAY_2, Home, Template, entered, ledgerctl
 
 SILVER_TABLES = ("wallet_snapshot", "ledger_entries", "order_events", "order_items", "products")
 INPUTS = ("transaction_ledger_raw", "user_wallets_raw", "payment_orders_raw")
-# What the first day's landing is known to hold: a drifting user, a supply that does not match, two bad rows (of
+# Known content of the first day's landing: a drifting user, a supply that does not match, two bad rows (of
 # which one is more than one per cent of the payment orders).
 KNOWN_FINDINGS = {
     "gold/recon_daily_snapshot_flow:drift": "ERROR",

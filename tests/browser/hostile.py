@@ -65,7 +65,7 @@ def land(home: Home) -> None:
 
 @dataclass
 class Watch:
-    """What a page does while an operator looks around: requests, dialogs, and what of the data became an element."""
+    """Acts of a page while an operator looks around: requests, dialogs, and what of the data became an element."""
 
     page: Page
     address: str

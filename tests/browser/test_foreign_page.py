@@ -74,7 +74,7 @@ def another_site() -> Iterator[int]:
 
 
 def attempted(page: Page, server: str, way: str) -> str:
-    """What came of one way, tried by the page that is open."""
+    """Outcome of one way, tried by the page that is open."""
     said = page.evaluate(
         f"""async () => {{
             const SERVER = {json.dumps(server + "/graphql")}, LAUNCH = {json.dumps(LAUNCH)};

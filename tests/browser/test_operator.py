@@ -1,4 +1,4 @@
-"""What an operator does in the UI, in a real browser: run B on an unready day, read why not, repair, run it again."""
+"""An operator at work in the UI, in a real browser: run B on an unready day, read why not, repair, run it again."""
 
 from __future__ import annotations
 

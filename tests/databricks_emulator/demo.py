@@ -1,7 +1,7 @@
 """``make demo-databricks``: a day on the production path, without a workspace.
 
 The real launcher and SDK talk to an emulated workspace over HTTP; every operation is a submitted run, computed by
-Spark and Delta on a JVM. What is printed is what the workspace saw.
+Spark and Delta on a JVM. The workspace's view is printed.
 """
 
 from __future__ import annotations

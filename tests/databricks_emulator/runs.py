@@ -50,7 +50,7 @@ class EmulatedRun:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What ``runs/get`` answers."""
+        """The answer of ``runs/get``."""
         state: dict[str, Any] = {"life_cycle_state": self.life_cycle, "state_message": ""}
         status: dict[str, Any] = {"state": self.life_cycle}
         if self.end is not None and self.over.is_set():

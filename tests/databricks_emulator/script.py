@@ -1,4 +1,4 @@
-"""What a test makes the workspace do: ends of runs, delays, refused requests."""
+"""Behaviour that a test asks of the workspace: ends of runs, delays, refused requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_CLUSTER = End(
 
 @dataclass(frozen=True)
 class Script:
-    """What becomes of one submitted run.
+    """Fate of one submitted run.
 
     ``never_starts``: it ends so without a process. ``kill_when``: asked all the time while the process runs; once
     true, the process is killed and the run ends as ``killed_as``. ``ends_as``: whatever the process did.

@@ -27,7 +27,7 @@ class Storage:
         self._handles: dict[int, str] = {}
 
     def local(self, path: str) -> Path:
-        """Where a path of the workspace lies on this machine (``/Volumes/x``, ``dbfs:/x`` or ``/dbfs/x``)."""
+        """Place of a workspace path on this machine (``/Volumes/x``, ``dbfs:/x`` or ``/dbfs/x``)."""
         for prefix in ("dbfs:/", "/dbfs/"):
             if path.startswith(prefix):
                 path = "/dbfs/" + path.removeprefix(prefix).lstrip("/")

@@ -107,7 +107,7 @@ def boundaries_of(slot: int, total: int) -> list[int]:
 
 
 def settled(home: Home) -> dict[str, Counter[str]]:
-    """What must be equal: every table without clocks, and that the newest attempt of each pipeline succeeded."""
+    """Content that must be equal: every table without clocks, and that the newest attempt of each pipeline succeeded."""
     content = home.content(*[t for t in home.tables() if t not in ATTEMPTS])
     newest: dict[tuple[str, str], str] = {}
     for row in sorted(

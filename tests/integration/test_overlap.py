@@ -145,7 +145,7 @@ def land(home: Home) -> None:
 
 
 def land_late(home: Home) -> None:
-    """What came too late on the first day: an entry, a snapshot that knows it, an order, and a row to quarantine."""
+    """Late rows of the first day: an entry, a snapshot that knows it, an order, and a row to quarantine."""
     home.land("transaction_ledger", FIRST, entry("late", "u1", FIRST, 3, 7), file="late")
     home.land("user_wallets", FIRST, wallet("u1", FIRST, 10, 107), file="late")
     home.land(

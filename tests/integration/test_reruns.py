@@ -25,7 +25,7 @@ GOLD = (
     "gold.admin_tx_search",
     "gold.fact_payment_anonymized",
 )
-# What is a record of attempts rather than a result: grows with every run.
+# Records of attempts rather than results: they grow with every run.
 ATTEMPTS = (STATE, LOG, JOURNAL, "gold.restatement_log")
 
 

@@ -54,7 +54,7 @@ def the_day(home: Home, table: str, day: object) -> Row:
     return row
 
 
-def test_what_moved_by_how_much_and_why(late: Home) -> None:
+def test_restatement_names_figure_difference_and_cause(late: Home) -> None:
     """INV-35: for the changed day and the later one that builds on it; nothing on a first run."""
     assert late.rows(LOG) == []
     before = {day: the_day(late, SUPPLY, day) for day in (DAY_1, DAY_2)}

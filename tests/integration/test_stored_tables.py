@@ -1,4 +1,4 @@
-"""What another program or a power cut did to a stored table stops the pipeline that reads it, with what to do."""
+"""A stored table that another program or a power cut damaged stops the pipeline that reads it, with a remedy."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ LOOKS: tuple[tuple[int, ...], ...] = (
 )
 AFTERWARDS = (20, 35, 60)
 SENSORS = ("missed_days", "silver_ready", "late_data")
-# What A measures depends on its windows; what is told of attempts on the attempts; the files arrive in other pieces.
+# A's measurements depend on its windows, the records of attempts on the attempts; the files arrive in other pieces.
 NOT_COMPARED = {
     *("silver.dq_status", "gold.pipeline_state", "gold.pipeline_run_log", "silver.day_changes"),
     "bronze.landing_file",

@@ -100,7 +100,7 @@ def test_a_forked_child_that_lives_on_holds_what_its_parent_held(tmp_path: Path)
 
 
 @pytest.mark.parametrize("without", ["a lock", "our user", "a folder"])
-def test_what_was_not_made_here_is_left_alone(tmp_path: Path, without: str) -> None:
+def test_foreign_folder_is_left_alone(tmp_path: Path, without: str) -> None:
     """Also a link to a folder of somebody else."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -127,7 +127,7 @@ def refusing(*_: Any) -> None:
 
 
 @pytest.mark.parametrize("place", ["on a network", "unknown", "without locks"])
-def test_where_a_lock_proves_nothing_a_dead_folder_stays_and_that_is_said_once(
+def test_dead_folder_stays_and_is_told_once_if_a_lock_proves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     if place == "without locks":

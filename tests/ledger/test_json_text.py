@@ -94,7 +94,7 @@ def test_a_field_is_its_source_text(lakehouse: Lakehouse) -> None:
     assert found == FIELDS
 
 
-def test_what_is_nested_too_deeply_to_be_cut_up(lakehouse: Lakehouse) -> None:
+def test_too_deep_nesting_is_told_from_many_brackets(lakehouse: Lakehouse) -> None:
     """INV-07: an engine that prints anew keeps such a record's whole text; many brackets alone are not deep."""
     texts: Mapping[str | None, object] = {
         '{"z":' + 31 * "[" + 31 * "]" + ',"a":1.0}': True,

@@ -90,7 +90,7 @@ def test_a_cut_newest_commit_is_refused_by_everything_and_nothing_is_written(
 
 
 def test_a_cut_commit_moved_away_leaves_the_table_before_it(lake: Lakehouse) -> None:
-    """What the message says to do without a backup."""
+    """The message's remedy without a backup."""
     commit(lake, 2).write_bytes(b"")
     with pytest.raises(StorageError):
         lake.read(ITEMS)

@@ -14,7 +14,7 @@ from ledger.shown import escape_log_records, plain, shown
 
 # Another reader of markdown than the UI's, with all that it can do.
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-# What the UI, and GitHub's markdown, make a link of wherever it stands.
+# Texts of which the UI, and GitHub's markdown, make a link anywhere.
 ADDRESS = re.compile(r"https?://|www\.|[-.\w+]@[-\w]", re.IGNORECASE)
 TEXTS = st.text(alphabet="ab1 _*`~[](){}<>!#&;:/\\|-+=@.\"'\n\t\u202e", max_size=24) | st.text(max_size=24)
 
@@ -38,7 +38,7 @@ TEXTS = st.text(alphabet="ab1 _*`~[](){}<>!#&;:/\\|-+=@.\"'\n\t\u202e", max_size
         (None, ""),
     ],
 )
-def test_what_could_act_is_spelled_out_and_ordinary_text_stays(value: object, text: str) -> None:
+def test_acting_character_is_spelled_out_and_ordinary_text_stays(value: object, text: str) -> None:
     assert plain(value) == text
 
 

@@ -1,4 +1,4 @@
-"""Where the rules of a run come from: the table, or in fallback mode the seed (spec section 8)."""
+"""Source of a run's rules: the table, or in fallback mode the seed (spec section 8)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from ledger.shown import shown
         (12, "12"),
     ],
 )
-def test_what_is_not_printable_is_escaped(value: object, text: str) -> None:
+def test_unprintable_character_is_escaped(value: object, text: str) -> None:
     assert shown(value) == text
 
 

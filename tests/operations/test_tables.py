@@ -98,7 +98,7 @@ def test_a_condition_is_a_value_of_its_column(
         ({"order": ["-nope"]}, "no column 'nope'"),
     ],
 )
-def test_what_the_table_does_not_have_is_refused_by_name(
+def test_unknown_column_or_value_is_refused_by_name(
     entries: Lakehouse, asked: dict[str, list[str]], named: str
 ) -> None:
     with pytest.raises(ParameterError) as refused:

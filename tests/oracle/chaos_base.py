@@ -1,4 +1,4 @@
-"""What every table's chaos shares: a seeded die, instants around the bounds, places in the source order."""
+"""Shared by every table's chaos: a seeded die, instants around the bounds, places in the source order."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ SKIPPED_NAMES = (
 def write_files(folder: Path, table: str, lines: list[Line], rng: random.Random) -> None:
     """Spread one table's day over its files, under names that a pattern, an address or a shell would misread.
 
-    Text lines (malformed, blank) only fit into lines of JSON. What is to be skipped holds rows that would be missed.
+    Text lines (malformed, blank) only fit into lines of JSON. Files to be skipped hold rows that would be missed.
     """
     lines = list(lines)
     rng.shuffle(lines)

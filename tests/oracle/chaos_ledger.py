@@ -19,7 +19,7 @@ class LedgerChaos(Dice):
     """The two fail-fast tables: bad rows within a budget."""
 
     def related(self, day: date) -> Value:
-        """What an entry may refer to: payments of today and yesterday, orders, both, neither, nothing."""
+        """Targets of an entry: payments of today and yesterday, orders, both, neither, nothing."""
         yesterday = self.payments.get(day - timedelta(days=1), [])
         today = self.payments[day]
         order = f"{70_000_000 + int(f'{day:%m%d}') * 100 + self.rng.randrange(25)}"

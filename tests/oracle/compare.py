@@ -28,7 +28,7 @@ DEFAULT_SEED = Path("mock_data/fixtures/dim_rule_scd2.json")
 
 @dataclass
 class Diff:
-    """What is different in one table. Empty when everything matches."""
+    """Differences of one table. Empty when everything matches."""
 
     table: str
     problems: list[str] = field(default_factory=list)

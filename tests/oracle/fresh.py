@@ -78,7 +78,7 @@ def fresh_oracle(landing: Path, rules: list[dict[str, Any]], days: Iterable[date
 
 
 def against_fresh(home: Home, fresh: Home) -> str:
-    """What two warehouses do not share, table by table (internal ones included); empty when they agree."""
+    """Differences of two warehouses, table by table (internal ones included); empty when they agree."""
     tables = {t for t in (*home.tables(), *fresh.tables()) if not t.startswith("bronze.")} - GROWING
     left, right = (each.content(*sorted(tables), without=NOT_CONVERGING) for each in (fresh, home))
     return difference(left, right)

@@ -48,7 +48,7 @@ def landing_paths(landing: Path, table: str, day: date) -> Iterator[Path]:
 def read_file(landing: Path, path: Path, table: str, day: date, now: datetime) -> FileVersion:
     """One file, judged: `loaded` with its rows, `skipped` or `failed` with the reason."""
     relative = path.relative_to(landing).as_posix()
-    # What is not a source is not read, and so has no hash.
+    # A file that is no source is not read, and so has no hash.
     unread = FileVersion(relative, "", path.stat().st_size, day, "skipped")
     if (skipped := skip_reason(relative.split("/", 2)[2])) is not None:
         return replace(unread, reason=skipped)

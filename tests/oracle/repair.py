@@ -31,7 +31,7 @@ Tables = dict[str, list[Row]]
 
 @dataclass
 class Repair:
-    """What a run starts from: live Bronze rows, Silver as they leave it, and the stored rows that this took away."""
+    """Start of a run: live Bronze rows, Silver as they leave it, and the stored rows that this took away."""
 
     tables: Tables
     taken: dict[str, dict[Key, Row]] = field(default_factory=lambda: {name: {} for name in KEYS})

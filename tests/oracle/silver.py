@@ -48,7 +48,7 @@ class BadRateExceeded(Exception):
 
 @dataclass
 class Evaluation:
-    """What a window comes to, before anything is written. `bad` holds (silver table, reason, Bronze row)."""
+    """Result of a window, before anything is written. `bad` holds (silver table, reason, Bronze row)."""
 
     bad: list[tuple[str, str, Row]] = field(default_factory=list)
     valid: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in KEYS})

@@ -110,7 +110,7 @@ def row_reason(table: str, row: Row, rules: RuleBook) -> str | None:
 
 @dataclass
 class RelatedOrders:
-    """What a ledger entry's `related_id` may hit: payment order id -> status, and the ids of orders."""
+    """Targets of a ledger entry's `related_id`: payment order id -> status, and the ids of orders."""
 
     payment_status: dict[str, str | None] = field(default_factory=dict)
     order_ids: set[str] = field(default_factory=set)

@@ -61,7 +61,7 @@ def standing(oracle: Oracle, day: date) -> list[Row]:
 
 
 def quarantined(oracle: Oracle, day: date) -> list[Row]:
-    """What the newest Silver run of the day found wrong with its rows."""
+    """Rows that the newest Silver run of the day rejected."""
     window = Window.of_day(day)
     rows = [row for row in oracle.tables["silver.bad_records"] if row["window_start_ts"] == window.start]
     runs = [

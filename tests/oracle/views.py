@@ -22,7 +22,7 @@ CLOCK_COLUMNS = {
 }
 # Of a landing file: when, by whose run and in which words are the product's own.
 LANDING_FILE_OWN = {"at", "run_id", "reason"}
-# What an event of a version need not say: nothing was read, or its `loaded` event said it.
+# Fields that an event of a version may leave out: nothing was read, or its `loaded` event said it.
 UNTOLD = dict.fromkeys(("skipped", "failed"), ("rows", "unparsable_rows")) | dict.fromkeys(
     ("superseded", "withdrawn"), ("bytes", "rows", "unparsable_rows")
 )

@@ -1,7 +1,7 @@
 """The product's code location with faults planted where a file asks for them; served by a real code server.
 
 A file ``<point>.<n>`` in the folder ``LEDGER_TEST_FAULTS`` holds the fault of one pass: ``hang``, ``slow``, ``data``
-or ``transient``. Whoever passes the point first takes the file away, so that the next attempt is undisturbed. Retries
+or ``transient``. The first to pass the point takes the file away, so that the next attempt is undisturbed. Retries
 come after a second instead of five minutes; the sensors that react to runs are on, schedules are off.
 """
 

@@ -1,4 +1,4 @@
-"""What ``ledgerctl`` says about a day's money: the tables' word, in every command the same, and its exit code."""
+"""``ledgerctl`` about a day's money: the tables' word, in every command the same, and its exit code."""
 
 from __future__ import annotations
 

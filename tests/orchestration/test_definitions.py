@@ -1,4 +1,4 @@
-"""What the code location says exists: a checked-in snapshot, and what every asset must carry. Starts no Spark.
+"""Definitions of the code location: a checked-in snapshot, and metadata that every asset must carry. Starts no Spark.
 
 The snapshot shows in a review which assets, dependencies, jobs, checks, schedules and sensors a change adds or
 removes. After an intended change refresh it, and look at the difference before committing it:

@@ -1,4 +1,4 @@
-"""What a run has told the event log, read back for the terminal; and the next step that fits what failed it. No Spark."""
+"""News of a run in the event log, read back for the terminal; and the next step that fits what failed it. No Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the finalizers record, and what they leave alone; the processes themselves are in test_faults (spec section 3)."""
+"""Failures that the finalizers record, and those that they leave alone; the processes themselves are in test_faults (spec section 3)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def skipped(decided: object) -> str:
     return str(decided.skip_message)
 
 
-def test_what_recorded_itself_is_left_alone(after_day_1: Home) -> None:
+def test_recorded_failure_is_not_recorded_again(after_day_1: Home) -> None:
     """INV-38, INV-11: B refused an unready day in two tasks at once: one attempt, one row, also after the finalizer."""
     run = failed_run(B, DAY_2)
     before = after_day_1.versions()
@@ -67,7 +67,7 @@ def test_what_recorded_itself_is_left_alone(after_day_1: Home) -> None:
     assert row["status"] == "failure"
 
 
-def test_what_could_not_is_recorded_once(after_day_1: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrecorded_failure_is_recorded_once(after_day_1: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """INV-38: only last_run_id and updated_at move; a finalizer that is repeated adds nothing."""
     with monkeypatch.context() as patch:
         patch.setattr("ledger.pipelines.attempt.record_failure", _cannot)
@@ -145,7 +145,7 @@ def test_refused_parameters_are_no_attempt(after_day_1: Home) -> None:
     assert rows_of(after_day_1, run) == []
 
 
-def test_what_was_never_started_is_no_attempt(records: Records) -> None:
+def test_unstarted_run_is_no_attempt(records: Records) -> None:
     """INV-38: cancelled in the queue; or a job without a state."""
     waiting = records.run("pipeline_b", DAY_3, FAILURE, tags={"dagster/will_retry": "false"})
     decided = finalizer_requests(records.instance, LedgerResource(), waiting, "why")

@@ -67,7 +67,7 @@ def test_a_folder_of_any_name_will_do(name: str, tmp_path: Path, monkeypatch: py
 
 
 def test_killed_while_a_database_was_made(home: Home, whole: Path) -> None:
-    """Whatever tables it had by then."""
+    """With any tables that it had by then."""
     for database in databases(whole):
         for kept in (0, 5):
             shutil.rmtree(home.dagster_home, ignore_errors=True)

@@ -20,7 +20,7 @@ from tests.support import DAY_2, Home, Template, difference, ledgerctl
 EXHAUSTIVE = bool(os.environ.get("LEDGER_TEST_EXHAUSTIVE"))
 LIMIT_SEC = 15
 DAY = ("day", str(DAY_2), "--run-id", "r2")
-# What each operation says when it is at work.
+# Progress line of each operation at work.
 AT_WORK = {
     "ingest": f"bronze_ingest {DAY_2} ...",
     "A": f"pipeline_a_guardrail {DAY_2} ...",

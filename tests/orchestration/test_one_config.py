@@ -37,7 +37,7 @@ def execute(job: dg.JobDefinition, instance: dg.DagsterInstance, **options: Any)
 
 
 def said(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """What the failed operations of a run say."""
+    """Words of a run's failed operations."""
     found = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     data = [record.get_dagster_event().step_failure_data for record in found]
     return [str(d.user_failure_data.description) for d in data if d.user_failure_data]

@@ -129,7 +129,7 @@ def this_process_of(pid: int) -> str:
 
 
 @pytest.mark.parametrize("mark", ["", "x", "x:y", "elsewhere:1:1", f"{socket.gethostname()}:x:1"])
-def test_what_cannot_be_known_is_alive(mark: str) -> None:
+def test_unknown_process_counts_as_alive(mark: str) -> None:
     """INV-31: another host's process, or no mark at all."""
     assert not is_dead(mark)
 

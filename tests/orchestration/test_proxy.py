@@ -173,7 +173,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def own(**headers: str) -> dict[str, str]:
-    """What the UI's pages send with every request."""
+    """Headers that the UI's pages send with every request."""
     return {"Origin": f"https://{NAME}", "Sec-Fetch-Site": "same-origin", **headers}
 
 

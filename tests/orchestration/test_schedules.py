@@ -1,4 +1,4 @@
-"""What each tick asks for: on time, during a run, after an outage (spec section 3). Nothing is executed."""
+"""Requests of each tick: on time, during a run, after an outage (spec section 3). Nothing is executed."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_every_schedule_is_evaluated_as_the_daemon_does(
 
 
 @pytest.mark.parametrize("name", ["bad_records_retention_monthly", "ledger_health_hourly"])
-def test_what_has_no_window_is_not_queued_twice(
+def test_schedule_without_a_window_asks_once(
     records: Records, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """INV-31: a run of the job that is still at work, and for the health checks a missed tick, is reason enough."""

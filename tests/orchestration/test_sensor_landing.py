@@ -131,7 +131,7 @@ def test_one_load_at_a_time(landing: Landing) -> None:
     assert requested(landing.evaluate()) == [("bronze_ingest", str(D))]
 
 
-def test_what_is_no_landing_file_is_not_seen(landing: Landing) -> None:
+def test_other_files_are_not_seen_by_the_sensor(landing: Landing) -> None:
     """INV-33: other names, other formats, days before the lookback and days to come."""
     landing.evaluate()
     landing.file(D, "notes.txt")
@@ -156,7 +156,7 @@ def test_days_leave_the_cursor_with_the_lookback(landing: Landing) -> None:
     assert set(json.loads(cursor or "")) == {str(D)}
 
 
-def test_what_a_load_reads_is_seen(landing: Landing) -> None:
+def test_loadable_file_is_seen_by_the_sensor(landing: Landing) -> None:
     """INV-33: sub-folders, letter case, compressed text; not what is skipped for its name."""
     landing.evaluate()
     for name in ("sub/a.JSONL", "b.csv.gz", "out.parquet/part-0.parquet"):
@@ -279,7 +279,7 @@ def test_storage_that_does_not_answer_is_away(watched: Landing, monkeypatch: pyt
         ({}, "first evaluation"),
     ],
 )
-def test_where_the_host_sees_no_files_it_says_so(
+def test_landing_out_of_the_hosts_sight_is_skipped_with_reason(
     records: Records, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
 ) -> None:
     """INV-33: through the definition, as the daemon evaluates it."""

@@ -1,4 +1,4 @@
-"""What the web server refuses, each sent raw to the real one; Dagster's own takes it."""
+"""Refusals of the web server, each sent raw to the real one; Dagster's own takes it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.parity.engines import Here
 
 
 def main() -> None:
-    # Whatever the engine's own code prints goes to the log, the answers alone to the asker.
+    # Anything that the engine's own code prints goes to the log, the answers alone to the asker.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:

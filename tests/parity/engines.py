@@ -34,7 +34,7 @@ class Engine(Protocol):
 
 
 def on_both(play: Callable[[str, Engine], T], *, sail: Engine, spark: Engine) -> tuple[T, T]:
-    """What each engine made of it, side by side: the embedded one works in a process of its own, or this one does."""
+    """Each engine's result, side by side: the embedded one works in a process of its own, or this one does."""
     with ThreadPoolExecutor(1) as pool:
         embedded = pool.submit(play, "sail", sail)
         made = play("spark", spark)

@@ -12,7 +12,7 @@ _QUARANTINE = "silver.bad_records"
 
 
 def differences(expected: Path, actual: Path) -> str:
-    """What the homes' warehouses do not share; empty when they are equal."""
+    """Differences of the homes' warehouses; empty when they are equal."""
     left, right = Home(expected), Home(actual)
     return "\n".join([*_shapes(left, right), *filter(None, [difference(_content(left), _content(right))])])
 

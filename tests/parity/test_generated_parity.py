@@ -44,7 +44,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first_days(
     tmp_path_factory: pytest.TempPathFactory, hostile: Path, engines: Mapping[str, Engine]
 ) -> Mapping[str, Home]:
-    """What each engine leaves after the first hostile day."""
+    """Each engine's warehouse after the first hostile day."""
     root = tmp_path_factory.mktemp("first")
 
     def first_day(name: str, engine: Engine) -> Home:

@@ -1,4 +1,4 @@
-"""What Silver must make of a generated record, in plain Python: written from section 5, not from the product."""
+"""Silver's result for a generated record, in plain Python: written from section 5, not from the product."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ TOLERANT = SCENARIOS_DIR / "rules" / "tolerant.json"  # no share of bad rows sto
 
 
 class Story:
-    """What happened, step by step: a failure tells it, and a seed tells it again."""
+    """History, step by step: a failure tells it, and a seed tells it again."""
 
     def __init__(self, spark: SparkSession, home: Home, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -123,7 +123,7 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_changed_the_end_is_a_fresh_warehouse(
+def test_changing_sources_end_as_a_fresh_warehouse(
     seed: int, spark: SparkSession, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INV-14, INV-15, INV-30"""

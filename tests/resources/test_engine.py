@@ -64,7 +64,7 @@ def test_it_listens_on_no_port_of_the_machine(engine: EmbeddedEngine) -> None:
 
 
 def as_another_user(code: str, *arguments: str) -> str:
-    """What a program of user ``nobody`` prints."""
+    """Output of a program of user ``nobody``."""
     program = f"""
 import os, socket, sys  # read as root, used as nobody
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
@@ -277,7 +277,7 @@ def test_people_are_accounts_with_a_shell_and_owners_of_processes(monkeypatch: p
     assert not {"root", "postgres", "me", "nobody", "robot"} & set(people)
 
 
-def test_what_is_created_is_its_users_alone(tmp_path: Path) -> None:
+def test_created_files_are_private_to_their_user(tmp_path: Path) -> None:
     code = "from resources.shared_host import keep_files_private as k; import pathlib, sys; k()\n"
     code += "p = pathlib.Path(sys.argv[1]) / 'folder'; p.mkdir(); (p / 'file').write_text('')"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""What an environment binds: nothing of Databricks on a laptop, and no op that could run on the host of a workspace."""
+"""Bindings of an environment: nothing of Databricks on a laptop, and no op that could run on the host of a workspace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ print(json.dumps({"ops": ops, "remote": remote, "ours": ours}))
 
 
 def _loaded(**environment: str) -> dict[str, object]:
-    """What a fresh process has after loading the code location."""
+    """Modules of a fresh process after loading the code location."""
     done = subprocess.run(
         [sys.executable, "-c", _LOADED],
         env={**os.environ, **environment},

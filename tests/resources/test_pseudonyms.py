@@ -1,4 +1,4 @@
-"""What a person is called in errors, events and logs: never by the identifier."""
+"""People in errors, events and logs have a pseudonym, never their identifier."""
 
 from __future__ import annotations
 

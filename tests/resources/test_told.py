@@ -1,4 +1,4 @@
-"""What Dagster is told is plain text, and no place of the code tells anything past the one function of its kind."""
+"""Dagster is told plain text, and no place of the code tells anything past the one function of its kind."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_new_place_is_found(kind: str, code: str) -> None:
     assert [(place.kind, place.is_told) for place in found if not place.is_told][:1] == [(kind, False)]
 
 
-def test_what_is_told_is_no_finding() -> None:
+def test_told_places_are_no_findings() -> None:
     """INV-86"""
     code = "context.log.info(told.text(row))\nraise dg.Failure(told.text(row), metadata={'error': 'X'})"
     assert [place.is_told for place in places_of(code, "assets/new.py")] == [True] * 3

@@ -34,7 +34,7 @@ class NotModelledError(Exception):
 
 
 def replay(scenario: Scenario, landing: Path) -> list[str]:
-    """What the oracle disputes. Raises NotModelledError for a step that it cannot run."""
+    """Claims that the oracle disputes. Raises NotModelledError for a step that it cannot run."""
     seed = scenario.environment().get("PIPELINE_CFG__RULES__SEED_PATH", str(DEFAULT_SEED))
     oracle = Oracle(landing, json.loads(Path(seed).read_text("utf-8")))
     for step in scenario.steps:

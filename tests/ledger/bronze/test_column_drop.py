@@ -157,7 +157,7 @@ def test_loads_side_by_side_make_no_more_columns_than_one(
     assert said(lakehouse) == {"1": {"a": "A", "b": "B"}}
 
 
-def test_what_cannot_be_dropped_is_refused_by_name(lakehouse: Lakehouse, land: Landed) -> None:
+def test_undroppable_column_is_refused_by_name(lakehouse: Lakehouse, land: Landed) -> None:
     """INV-91"""
     land(DAY, "a", {"order_id": "1", "memo": "m"})
     with pytest.raises(ParameterError, match="--keep: bronze.payment_orders_raw has no column status"):

@@ -78,7 +78,7 @@ def test_a_table_grows_to_a_limit_of_columns_and_no_further() -> None:
 def test_a_row_belongs_to_the_landing_day_of_its_file(
     engine_reads: bool, lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever its own clock says: 1970, tomorrow, none."""
+    """Its own clock may say 1970, tomorrow or nothing."""
     monkeypatch.setattr("ledger.bronze.json_files.LARGE", 1 if engine_reads else 1 << 30)
     lakehouse.create(TABLE)
     days = {"a": date(2026, 2, 3), "b": date(2026, 2, 4)}

@@ -268,7 +268,7 @@ def test_nothing_is_left_out_in_silence(bronze: Bronze) -> None:
     assert len(bronze.all_events()) == before
 
 
-def test_what_cannot_be_read_is_named_and_stops_no_other_file(bronze: Bronze, tmp_path: Path) -> None:
+def test_unreadable_file_is_named_and_stops_no_other_file(bronze: Bronze, tmp_path: Path) -> None:
     """INV-60: case 44 and its relatives: the load fails after everything else of every table is loaded."""
     bronze.file("a.jsonl", entries("a"))
     bronze.file("b.jsonl", '{"order_id": 1}\n', folder=f"orders/date={DAY_1}")
@@ -328,7 +328,7 @@ def test_a_file_without_permission_is_read_when_it_may_be(
     assert bronze.live() == {"a", "s"}
 
 
-def test_what_lies_elsewhere_is_said(bronze: Bronze, caplog: pytest.LogCaptureFixture) -> None:
+def test_misplaced_file_is_reported(bronze: Bronze, caplog: pytest.LogCaptureFixture) -> None:
     """INV-60: beside the day folders, in folders that are no day, under a table that does not exist."""
     bronze.file("stray.jsonl", entries("x"), folder="transaction_ledger")
     bronze.file("a.jsonl", entries("x"), folder="transaction_ledger/date=2026-2-10")

@@ -148,7 +148,7 @@ def test_a_line_without_an_end_is_refused_by_the_limit_without_being_held(
 def test_pieces_of_any_size_give_the_same_elements_and_lines(
     size: int,
 ) -> None:
-    """Where a piece ends must not matter: not within a string, an escape, or a character."""
+    """The end of a piece must not matter: not within a string, an escape, or a character."""
     elements = [r'{"a":"\\\\\"],[","b":[1,{"c":"지갑"}]}', r'"\\"', "1e3", '{"é":"\\u00e9,"}', "{}"]
 
     def pieces(text: str) -> list[bytes]:

@@ -173,7 +173,7 @@ def expected(
 
 
 class _Plan(HandLanding):
-    """What would be live, without a warehouse."""
+    """Live versions, without a warehouse."""
 
     def __init__(self) -> None:
         self.live = {}

@@ -106,7 +106,7 @@ def _measured(landing: HandLanding) -> Measured:
 
 
 def test_that_all_rows_count_is_known_from_their_number(landing: HandLanding) -> None:
-    """What spares a join over the whole lookback; it never says so of a table that has others."""
+    """The answer that spares a join over the whole lookback; it never says so of a table that has others."""
 
     def is_known() -> bool:
         return Landed.read(landing.lakehouse, DAY_1).all_live(TABLE)

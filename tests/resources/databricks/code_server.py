@@ -69,7 +69,7 @@ class CodeServer:
         return run.status
 
     def cancel(self, run_id: str) -> None:
-        """What the UI's Terminate button does."""
+        """The UI's Terminate button."""
         run = self._instance.get_run_by_id(run_id)
         assert run is not None
         self._instance.report_run_canceling(run)

@@ -1,4 +1,4 @@
-"""What is refused on the host, before anything is staged or submitted."""
+"""Refusals on the host, before anything is staged or submitted."""
 
 from __future__ import annotations
 

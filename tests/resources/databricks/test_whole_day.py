@@ -41,7 +41,7 @@ _DAY: tuple[tuple[str, tuple[str, ...], bool], ...] = (
 )
 
 
-# What an operator's day has besides: nothing is that old, and the attempt recorded itself; so nothing changes.
+# Besides, in an operator's day: nothing is that old, and the attempt recorded itself; so nothing changes.
 _ENDED = {
     "dagster_run_id": "none",
     "run_id": "r1",
@@ -57,7 +57,7 @@ _OPERATIONS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 @dataclass(frozen=True)
 class LaunchedDay:
-    """What the day left behind: tables, workspace, Dagster's own files, the cluster's logs."""
+    """Remains of the day: tables, workspace, Dagster's own files, the cluster's logs."""
 
     home: Home
     emulator: Emulator
@@ -132,7 +132,7 @@ def _run_day(server: CodeServer) -> list[str]:
 
 
 def _failed(server: CodeServer, run_id: str) -> list[str]:
-    """What failed in a run, empty for a success."""
+    """Failures of a run, empty for a success."""
     if server.wait(run_id) == dg.DagsterRunStatus.SUCCESS:
         return []
     return ["failed", *[str(e.step_failure_data) for e in server.events(run_id) if e.is_step_failure]]

@@ -66,7 +66,7 @@ class Ran:
 
     @property
     def failure(self) -> str:
-        """What Dagster shows as the reason of the failed step."""
+        """Reason of the failed step, as Dagster shows it."""
         (event,) = [e for e in self.events if e.is_step_failure]
         data = event.step_failure_data.user_failure_data
         assert data is not None
@@ -84,7 +84,7 @@ class Ran:
 
     @property
     def staged(self) -> list[str]:
-        """What is left in the staging folder."""
+        """Files left in the staging folder."""
         return self.emulator.storage.files()
 
 
