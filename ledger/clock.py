@@ -53,7 +53,7 @@ def in_future(states: Iterable[PipelineState], now: datetime) -> list[PipelineSt
 
 
 def future_watermark(pipeline: str, end: datetime) -> str:
-    """What to say of it, and what to do."""
+    """The sentence about it, and the remedy."""
     return (
         f"the watermark of {pipeline} ({end:%Y-%m-%dT%H:%M:%SZ}) lies in the future -> correct the clock that set it, then"
         f" ledgerctl watermark {pipeline} --to INSTANT --by WHO --reason WHY"
@@ -72,7 +72,7 @@ def newest_landing_day(root: str) -> date | None:
 
 
 def _known(states: Iterable[PipelineState]) -> list[tuple[datetime, str]]:
-    """What the pipelines vouch for, each with its name."""
+    """Instants that the pipelines vouch for, each with its name."""
     found = []
     for state in states:
         for at, what in (

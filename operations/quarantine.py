@@ -135,7 +135,7 @@ def _stands(row: Any, newest: Logged | None, died: Mapping[Version, LandingEvent
     death = died.get((row["_file"], row["_sha256"]))
     if death is None:
         return True
-    # What the run's own load ended came before its evaluation, whatever the clocks say.
+    # A version that the run's own load ended was dead before its evaluation, whatever the clocks say.
     return death.run_id != newest.run_id and death.at > newest.ended_at
 
 

@@ -195,5 +195,5 @@ def _append_new(
 
 
 def _of_run(run: Run, window: Window, table: Table) -> DataFrame:
-    """What this run (an earlier attempt of it) has appended already."""
+    """Rows that this run (an earlier attempt of it) has appended already."""
     return run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)

@@ -1,4 +1,4 @@
-"""What A measures of its inputs in one window: rows, duplicates, bad rows, freshness (spec section 6)."""
+"""Measurements of A on its inputs in one window: rows, duplicates, bad rows, freshness (spec section 6)."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class TestAhead:
                 refuse_far_ahead(lake, NOON + TEN_MONTHS + MINUTE, landing=landing)
             record_failure(lake, attempt("pipeline_a", NOON + TEN_MONTHS))
 
-    def test_what_has_landed_vouches_for_its_day(self, lake: Lakehouse, tmp_path: Path) -> None:
+    def test_landed_file_vouches_for_its_day(self, lake: Lakehouse, tmp_path: Path) -> None:
         record_success(lake, attempt("pipeline_b", NOON))
         landing = landing_with(tmp_path / "landing", (NOON + TEN_MONTHS).date())
         refuse_far_ahead(lake, NOON + TEN_MONTHS, landing=landing)
