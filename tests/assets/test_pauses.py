@@ -1,4 +1,4 @@
-"""No silent waiting: whatever waits says in one line why, how long, and what comes then."""
+"""INV-89: No silent waiting: whatever waits says in one line why, how long, and what comes then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole runs under clocks that step back, differ between hosts, or run ahead (spec sections 3 and 9)."""
+"""INV-93: Whole runs under clocks that step back, differ between hosts, or run ahead (spec sections 3 and 9)."""
 
 from __future__ import annotations
 

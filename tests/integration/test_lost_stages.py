@@ -1,4 +1,4 @@
-"""A stage that is gone is an error, never an empty table: whichever stage, in whichever operation, however it went.
+"""INV-88: A stage that is gone is an error, never an empty table: whichever stage, in whichever operation, however it went.
 
 Two walks over the stages of a day with corrections. In the first every stage is damaged as soon as it is there, and read;
 in the second the operation goes on with it, for one stage each. With ``LEDGER_TEST_EXHAUSTIVE=1`` for every stage, in

@@ -1,4 +1,4 @@
-"""Clocks that step back, stand still or run ahead: order, the watermark, its repair (spec section 3)."""
+"""INV-93: Clocks that step back, stand still or run ahead: order, the watermark, its repair (spec section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporary folders go with their process, and only a lock that is free proves that it is gone."""
+"""INV-89: Temporary folders go with their process, and only a lock that is free proves that it is gone."""
 
 from __future__ import annotations
 
