@@ -14,6 +14,7 @@ from configs.settings import ROOT
 PRODUCT = ("assets", "configs", "ledger", "mock_data", "operations", "orchestration", "resources")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 _LONGEST_FUNCTION = 60
+_LONGEST_CELL = 330  # three lines
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 _NOT_ON_EVERY_ENGINE = re.compile(
     r"\b(sparkContext|_jvm|pandas_udf|udf\(|DeltaTable\.for\w+)|\.(rdd|cache\(\))"
@@ -55,6 +56,31 @@ def test_decisions_that_the_code_cites_exist() -> None:
     texts = [text for _, text in _sources(*PRODUCT, "tests")] + [d.read_text() for d in DOCUMENTS]
     cited = {number for text in texts for number in re.findall(r"\bD-\d{3}\b", text)}
     assert cited <= numbered
+
+
+def test_decisions_are_short_rows_with_date_and_status() -> None:
+    rows = [line for line in (ROOT / "docs/decisions.md").read_text().splitlines() if line.startswith("| D-")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+    wrong = [
+        row[0] for row in cells if len(row) != 5 or not re.fullmatch(r"\d{4}-\d\d-\d\d", row[1]) or not row[4]
+    ]
+    long = [row[0] for row in cells if max(map(len, row)) > _LONGEST_CELL]
+    assert (wrong, long) == ([], [])
+    assert [row[0] for row in cells] == sorted({row[0] for row in cells})
+
+
+@pytest.mark.parametrize(
+    ("document", "cited"),
+    [
+        ("docs/specification.md", r"spec(?:ification)? sections? (\d+)"),
+        ("docs/runbook.md", r"[Rr]unbook(?:\.md)?,? section (\d+(?:\.\d+)?)"),
+    ],
+)
+def test_sections_that_the_code_cites_exist(document: str, cited: str) -> None:
+    titles = re.findall(r"^#+ (\d+(?:\.\d+)?)\.? ", (ROOT / document).read_text(), re.MULTILINE)
+    numbers = {number for _, text in _sources(*PRODUCT, "tests") for number in re.findall(cited, text)}
+    assert len(numbers) > 3
+    assert numbers <= set(titles)
 
 
 def test_functions_of_the_product_have_at_most_sixty_lines() -> None:
