@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BESIDE := $(VENV)/on-spark.log
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
 # Suites on the JVM engine: the comparison of the engines, the reading of text, and every read and write.
@@ -41,9 +42,11 @@ browser: ## Install Debian's Chromium for the browser tests (as root)
 nginx: ## Install Debian's nginx for the test of docs/deployment.md (as root)
 	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx; }
 
-test: $(READY) $(if $(filter true,$(CI)),browser nginx) ## Run the test suite, three processes side by side, then the core of the part on the JVM
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not jvm"
-	@$(MAKE) --no-print-directory on-spark CHOSEN="not exhaustive"
+test: $(READY) $(if $(filter true,$(CI)),browser nginx) ## Run the test suite, two processes side by side and the core of the part on the JVM beside them
+	@$(MAKE) --no-print-directory on-spark CHOSEN="not exhaustive" >$(BESIDE) 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not jvm"; result=$$?; \
+	wait $$beside || result=1; cat $(BESIDE); exit $$result
 
 test-spark: $(READY) ## Everything on Spark's own engine: all scenarios, parity, a cluster, a launched day (JDK 17+, an hour)
 	@$(MAKE) --no-print-directory on-spark CHOSEN="jvm or not jvm"
