@@ -39,6 +39,11 @@ if EXHAUSTIVE:
 pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="needs a process per engine")
 
 
+def interruptible_again() -> None:
+    """A suite that runs in a script's background ignores Ctrl-C, and its children would, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as err:
         return subprocess.Popen(
@@ -46,6 +51,7 @@ def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=err,
+            preexec_fn=interruptible_again,
         )
 
 

@@ -24,7 +24,15 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes_on_ctrl_c(home: Home)
     home.root.mkdir()
     with (home.root / "ui.log").open("w") as log:
         command = [sys.executable, "-m", "orchestration.ui", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            # a suite that runs in a script's background ignores Ctrl-C, and its children would, too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
     try:
         deadline = time.monotonic() + _PATIENCE_SEC
         asked = Sent(200, "GET", "/server_info")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -52,8 +52,8 @@ def instant(value: Any) -> datetime | None:
     offset = "+00:00" if zone in (None, "Z") else zone
     try:
         at = datetime.fromisoformat(f"{minutes}{seconds or ':00'}.{micros}{offset}").astimezone(UTC)
-        at.astimezone(timezone(timedelta(hours=9)))
-        return at
+        kst_day = at.astimezone(timezone(timedelta(hours=9))).date()
+        return None if kst_day == date.max else at  # "for ever" is no time
     except (ValueError, OverflowError):
         return None
 
