@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -34,6 +35,13 @@ class LedgerError(Exception):
 
 class ParameterError(LedgerError):
     """A run parameter is unknown, malformed, or contradicts another; refused before Spark starts."""
+
+
+def refuse_blank(parameters: Mapping[str, str]) -> None:
+    """Raises :class:`ParameterError` for the first of these texts, by name, that says nothing."""
+    for name, text in parameters.items():
+        if not text.strip():
+            raise ParameterError(f"{name} is blank", action=f"say {name.strip('-')}")
 
 
 class SettingsError(LedgerError):

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
@@ -59,6 +59,11 @@ def drop_columns(
     retry_conflicts(lambda: _rewritten(lakehouse, table, names, moved, why), table.full_name)
 
 
+def fills_any(names: Sequence[str]) -> Column:
+    """Whether a row fills one of the columns."""
+    return F.coalesce(*[F.col(f"`{name}`") for name in names]).isNotNull()
+
+
 def _rewritten(
     lakehouse: Lakehouse,
     table: Table,
@@ -74,8 +79,7 @@ def _rewritten(
     scratch = root / f"_rewrite-{uuid.uuid4().hex}"
     try:
         stored, partition = lakehouse.read(table), str(table.partition_by)
-        is_filled = F.coalesce(*[F.col(f"`{name}`") for name in names]).isNotNull()
-        filled = [row[0] for row in stored.where(is_filled).select(partition).distinct().collect()]
+        filled = [row[0] for row in stored.where(fills_any(names)).select(partition).distinct().collect()]
         if filled:
             there = F.coalesce(F.col(partition).isin(filled), F.lit(False))
             rows = stored.where(there | F.col(partition).isNull() if None in filled else there)

@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import RAW, STAMPED, source_columns
 from ledger.contract import Table
-from ledger.errors import ParameterError
+from ledger.errors import ParameterError, refuse_blank
 from ledger.lakehouse import Lakehouse
-from ledger.rewrite import drop_columns
+from ledger.rewrite import drop_columns, fills_any
 
 logger = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -60,9 +60,7 @@ def drop(lakehouse: Lakehouse, table: Table, planned: ColumnDrop, *, by: str, re
 
     Raises :class:`ParameterError` for a blank ``by`` or ``reason``, and what :func:`ledger.rewrite.drop_columns` does.
     """
-    for name, text in (("--by", by), ("--reason", reason)):
-        if not text.strip():
-            raise ParameterError(f"{name} is blank", action=f"say {name.strip('-')}")
+    refuse_blank({"--by": by, "--reason": reason})
     names = list(planned.dropped)
     if names:
         why = {"by": by, "reason": reason, "columns": str(len(names))}
@@ -74,12 +72,11 @@ def drop(lakehouse: Lakehouse, table: Table, planned: ColumnDrop, *, by: str, re
 
 def _moved(table: Table, names: Sequence[str], rows: DataFrame) -> DataFrame:
     """The rows without the columns; the text of a record that has none yet is made of its fields, as text."""
-    is_filled = F.coalesce(*[F.col(f"`{name}`") for name in names]).isNotNull()
     stamped = {column.name for column in STAMPED}
     known = [c.name for c in source_columns(table) if c.name not in stamped]
     unknown = [name for name in rows.columns if name not in table.column_names]
     record = F.to_json(F.struct(*[_text(rows, name).alias(name) for name in (*known, *unknown)]))
-    text = F.when(F.col(RAW).isNull() & is_filled, record).otherwise(F.col(RAW))
+    text = F.when(F.col(RAW).isNull() & fills_any(names), record).otherwise(F.col(RAW))
     return rows.withColumn(RAW, text).drop(*names)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from ledger.bronze.landing_file import TABLE, LandingEvent, append_events, read_events
 from ledger.bronze.landing_history import History, withdrawal
 from ledger.bronze.landing_names import landing_day
-from ledger.errors import CommitConflictError, ParameterError
+from ledger.errors import CommitConflictError, ParameterError, refuse_blank
 from ledger.lakehouse import Lakehouse
 from ledger.merge import Scope
 from ledger.shown import shown
@@ -26,9 +26,7 @@ def withdraw(
     path, other content is. The landing day is due for Silver afterwards. Raises :class:`ParameterError` for a path that
     is not live, and for a blank ``by`` or ``reason``.
     """
-    for name, text in (("path", path), ("by", by), ("reason", reason)):
-        if not text.strip():
-            raise ParameterError(f"{name} is blank", action=f"say {name}")
+    refuse_blank({"path": path, "by": by, "reason": reason})
     path = path.strip("/")
     parts = path.split("/")
     day = landing_day(parts[1]) if len(parts) > 2 else None

@@ -128,6 +128,12 @@ def _looking(commands: _Commands) -> None:
     _limited(quarantine)
 
 
+def _decided(command: argparse.ArgumentParser, why: str) -> None:
+    """Who takes the decision that is recorded, and the reason."""
+    command.add_argument("--by", required=True, metavar="WHO", help="who decides it")
+    command.add_argument("--reason", required=True, metavar="WHY", help=why)
+
+
 def _repairing(commands: _Commands) -> None:
     watermark = _command(
         commands,
@@ -137,8 +143,7 @@ def _repairing(commands: _Commands) -> None:
     )
     watermark.add_argument("pipeline", help="pipeline_a, pipeline_silver, pipeline_b or pipeline_c")
     watermark.add_argument("--to", required=True, metavar="INSTANT", help="UTC, such as 2026-02-01T15:00:00Z")
-    watermark.add_argument("--by", required=True, metavar="WHO", help="who decides it")
-    watermark.add_argument("--reason", required=True, metavar="WHY", help="why it is wrong")
+    _decided(watermark, "why it is wrong")
 
 
 def _files(commands: _Commands) -> None:
@@ -149,8 +154,7 @@ def _files(commands: _Commands) -> None:
     actions = landing.add_subparsers(metavar="ACTION")
     withdraw = _command(actions, "withdraw", files.withdraw, "take back a file that should never have come")
     withdraw.add_argument("path", help="<table>/date=YYYY-MM-DD/<file>, relative to the landing root")
-    withdraw.add_argument("--by", required=True, metavar="WHO", help="who decides it")
-    withdraw.add_argument("--reason", required=True, metavar="WHY", help="why it should not have come")
+    _decided(withdraw, "why it should not have come")
     drop = _command(
         actions,
         "drop-columns",
@@ -167,8 +171,7 @@ def _files(commands: _Commands) -> None:
     )
     drop.add_argument("--keep", default="", metavar="a,b", help="columns that stay whatever they hold")
     drop.add_argument("--dry-run", action="store_true", help="only say what would go")
-    drop.add_argument("--by", required=True, metavar="WHO", help="who decides it")
-    drop.add_argument("--reason", required=True, metavar="WHY", help="why they should not be there")
+    _decided(drop, "why they should not be there")
     mock = _command(commands, "mock", files.mock, "write generated landing files")
     mock.add_argument("--from", dest="start", required=True, help="first KST day")
     for name, default in (("days", 1), ("users", 100), ("entries", 6000)):

@@ -15,7 +15,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from configs.settings import ROOT, load_settings
 from orchestration.launch import dagster_instance
-from tests.support import DAY_2, Home, Template, difference, ledgerctl
+from tests.support import DAY_2, Home, Template, difference, hear_ctrl_c, ledgerctl
 
 EXHAUSTIVE = bool(os.environ.get("LEDGER_TEST_EXHAUSTIVE"))
 LIMIT_SEC = 15
@@ -39,11 +39,6 @@ if EXHAUSTIVE:
 pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="needs a process per engine")
 
 
-def interruptible_again() -> None:
-    """A suite that runs in a script's background ignores Ctrl-C, and its children would, too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as err:
         return subprocess.Popen(
@@ -51,7 +46,7 @@ def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=err,
-            preexec_fn=interruptible_again,
+            preexec_fn=hear_ctrl_c,
         )
 
 

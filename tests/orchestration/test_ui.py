@@ -13,7 +13,7 @@ from pathlib import Path
 from configs.settings import ROOT
 from tests.orchestration.requests_sent import BY_GET, Sent, status_of
 from tests.orchestration.served import free_port
-from tests.support import Home
+from tests.support import Home, hear_ctrl_c
 
 _PATIENCE_SEC = 120
 
@@ -30,8 +30,7 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes_on_ctrl_c(home: Home)
             stdout=log,
             stderr=log,
             start_new_session=True,
-            # a suite that runs in a script's background ignores Ctrl-C, and its children would, too
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=hear_ctrl_c,
         )
     try:
         deadline = time.monotonic() + _PATIENCE_SEC
