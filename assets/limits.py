@@ -98,4 +98,6 @@ def attempt_deadline(seconds: float | None = None) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        # An interrupted operation's generator is closed by whichever thread collects it; the next attempt rings its own.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGALRM, before)

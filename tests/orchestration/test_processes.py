@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
@@ -154,6 +155,18 @@ class TestDeadline:
         with attempt_deadline(0.2):
             pass
         time.sleep(0.3)
+
+    def test_it_may_be_left_by_another_thread(self) -> None:
+        """INV-28: that of an interrupted operation, whose generator is closed by whoever collects it."""
+        before = signal.getsignal(signal.SIGALRM)
+        deadline = attempt_deadline(0.2)
+        deadline.__enter__()
+        try:
+            with ThreadPoolExecutor() as pool:
+                pool.submit(deadline.__exit__, None, None, None).result()
+            time.sleep(0.3)
+        finally:
+            signal.signal(signal.SIGALRM, before)
 
 
 def test_an_interrupted_command_ends_at_once(after_day_1: Home, monkeypatch: pytest.MonkeyPatch) -> None:
