@@ -12,13 +12,13 @@ from assets.checks.readiness import GATE_C, ask_where_no_gate_ran
 from assets.execution import each_window, running
 from assets.limits import RETRY_POLICY
 from assets.materialization import table_results
+from assets.partitions import ONE_DAY_A_RUN, kst_days
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.gold import fact_payment_anonymized, pipeline_state
+from ledger.parameters import RunParameters
 from ledger.pipelines.analytics import run_analytics
-from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import NEEDS_SALT, LedgerResource
-from resources.parameters import RunParameters
 
 WRITES = {fact_payment_anonymized.TABLE: (), pipeline_state.TABLE: ("pipeline_c",)}
 _DEPS = tuple(SILVER_KEYS[n] for n in ("order_events", "order_items", "products"))

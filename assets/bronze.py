@@ -14,16 +14,16 @@ from assets.checks.quality import own_specs
 from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
 from assets.materialization import count_and_sample
+from assets.partitions import ONE_DAY_A_RUN, kst_days
 from configs.settings import Settings
 from ledger.bronze.ingest import load
 from ledger.bronze.landing_report import Ingested, raise_failures
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE, by_name
 from ledger.window import Window
-from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources import told
 from resources.ledger import LedgerResource, landing_root
 

@@ -12,10 +12,12 @@ from assets.checks.verdicts import report_verdicts
 from assets.execution import each_window, running
 from assets.limits import RETRY_POLICY
 from assets.materialization import table_results
+from assets.partitions import ONE_DAY_A_RUN, kst_days
 from assets.silver import SILVER_KEYS
 from configs.settings import Settings
 from ledger.contract import Table
 from ledger.gold import exception_ledger, pipeline_state
+from ledger.parameters import RunParameters
 from ledger.pipelines.attempt import Outcome, Run
 from ledger.pipelines.controls import (
     RECON_TABLES,
@@ -26,9 +28,7 @@ from ledger.pipelines.controls import (
 )
 from ledger.silver import dq_status
 from ledger.window import Window
-from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import LedgerResource
-from resources.parameters import RunParameters
 
 Writes = Mapping[Table, tuple[str, ...]]
 RECON: Writes = {**dict.fromkeys(RECON_TABLES, ()), exception_ledger.TABLE: ("recon",)}

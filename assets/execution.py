@@ -10,19 +10,20 @@ from grpc import RpcError
 
 from assets.checks.arrivals import loads
 from assets.limits import INTERRUPTS, attempt_deadline, interrupted, refuse_if_interrupted
+from assets.run_tags import refuse_range, tick_of
 from configs.settings import Settings
-from ledger.delta_log import is_conflict
+from ledger.delta.commits import is_conflict
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import AttemptTimeoutError, CommitConflictError, TransientError
-from ledger.lakehouse import Lakehouse
+from ledger.parameters import TASKS, Pipeline, ResolvedRun, RunParameters, resolve
 from ledger.pipelines.attempt import Outcome, Run, first_line
 from ledger.shortages import is_panic
 from ledger.side_by_side import abandoned_end
 from ledger.window import Window
-from orchestration.interrupts import hangup_is_an_interrupt
-from orchestration.run_config import TASKS, Pipeline, ResolvedRun, refuse_range, resolve, tick_of
 from resources import told
+from resources.interrupts import hangup_is_an_interrupt
 from resources.ledger import RUN_STARTED_TAG, LedgerResource, landing_root
-from resources.parameters import RunParameters, given_to, tag_with_run_id
+from resources.parameters import given_to, tag_with_run_id
 from resources.spark import lost_engine, stop_work
 
 logger = logging.getLogger("ledger.run")

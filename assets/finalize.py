@@ -8,13 +8,12 @@ from pydantic import Field
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY, run_tags
 from ledger.errors import ParameterError
+from ledger.parameters import Pipeline, RunParameters, default_guardrail_window, resolve
 from ledger.pipelines.finalize import finalize_failure
 from ledger.state import read_state
 from ledger.window import Window
-from orchestration.run_config import Pipeline, default_guardrail_window, resolve
 from resources import told
 from resources.ledger import LedgerResource
-from resources.parameters import RunParameters
 
 OP = "record_failure"
 

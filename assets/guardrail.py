@@ -15,21 +15,21 @@ from assets.checks.quality import own_specs
 from assets.execution import each_window, log_ingested, running
 from assets.limits import RETRY_POLICY
 from assets.materialization import table_results
+from assets.partitions import ONE_DAY_A_RUN, kst_days
+from assets.run_tags import tick_of
 from configs.settings import Settings
 from ledger.clock import future_watermark
 from ledger.errors import IngestError
 from ledger.gold import exception_ledger, pipeline_state
+from ledger.parameters import RunParameters, default_guardrail_window
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.guardrail import run_guardrail
 from ledger.pipelines.guardrail_inputs import INPUTS
 from ledger.silver import dq_status
 from ledger.state import read_state
 from ledger.window import Window
-from orchestration.partitions import ONE_DAY_A_RUN, kst_days
-from orchestration.run_config import default_guardrail_window, tick_of
 from resources import told
 from resources.ledger import LedgerResource
-from resources.parameters import RunParameters
 
 logger = logging.getLogger("ledger.run")
 WRITES = {

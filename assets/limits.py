@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
 from ledger.errors import AttemptTimeoutError
 from ledger.faults import first_line
 from ledger.pauses import say_pause
+from resources.dagster_internals import DagsterExecutionInterruptedError
 
 RETRIES = 2
 RETRY_DELAY_SEC = 300

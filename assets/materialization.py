@@ -14,14 +14,14 @@ from assets.checks.quality import results_of
 from assets.lineage import lineage_metadata
 from assets.plots import plots
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
+from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger, pipeline_state
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
+from ledger.parameters import ResolvedRun
 from ledger.pipelines.attempt import Outcome, Run
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records
 from ledger.window import Window, lit_ts
-from orchestration.run_config import ResolvedRun
 from resources import told
 
 _SAMPLE_ROWS = 5

@@ -12,14 +12,14 @@ from assets.checks.quality import measured_results, own_specs
 from assets.execution import each_window, log_ingested, running
 from assets.limits import RETRY_POLICY
 from assets.materialization import table_results
+from assets.partitions import ONE_DAY_A_RUN, kst_days
 from configs.settings import Settings
 from ledger.errors import IngestError, QualityGateError
 from ledger.gold import pipeline_state
+from ledger.parameters import RunParameters
 from ledger.pipelines.silver import run_silver
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
-from orchestration.partitions import ONE_DAY_A_RUN, kst_days
 from resources.ledger import LedgerResource
-from resources.parameters import RunParameters
 
 _INPUTS = {
     wallet_snapshot.TABLE: ("user_wallets_raw",),

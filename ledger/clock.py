@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ledger.bronze.landing_names import landing_day
 from ledger.bronze.metadata import landing_folder
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ClockError
 from ledger.gold import pipeline_state
-from ledger.lakehouse import Lakehouse
 from ledger.state import PipelineState, read_states
 from ledger.tables import BRONZE
 from ledger.window import Window

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from ledger.bronze.landing_file import newest_changes
+from ledger.delta.lakehouse import Lakehouse
 from ledger.journal import Journal, read_journal
-from ledger.lakehouse import Lakehouse
 from ledger.state import PipelineName
 
 RUN_AGAIN: tuple[PipelineName, ...] = ("pipeline_silver", "pipeline_b", "pipeline_c")

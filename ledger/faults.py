@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import re
 
+from ledger.delta.stages import lost_stage
 from ledger.errors import LedgerError, ShortageError, StorageError
 from ledger.shortages import shortage
-from ledger.stages import lost_stage
 
 _STORED = re.compile(r"/(bronze|silver|gold)/(\w+)/([^\s\"'`]+?\.(?:parquet|json|crc))")
 _GRPC_DETAILS = re.compile(r"RPC that terminated with:.*?details = \"([^\"\n]+)\"", re.DOTALL)

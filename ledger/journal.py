@@ -14,9 +14,9 @@ from typing import Literal
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.instants import from_micros
-from ledger.lakehouse import Lakehouse
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.internal import DAY_CHANGES
 from ledger.state import PipelineName

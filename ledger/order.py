@@ -14,10 +14,10 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError
 from ledger.instants import TICK, after, from_micros
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
 from ledger.window import sql_timestamp
 
 _TRIES = 10

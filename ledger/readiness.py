@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import ReadinessError
 from ledger.journal import Journal, Note, read_journal
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.state import Logged, PipelineName, newest_attempt, read_attempts, read_state
 from ledger.window import Window
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import LedgerError, RulesError
 from ledger.gold.dim_rule_scd2 import TABLE
-from ledger.lakehouse import Lakehouse
 from ledger.rules import LEVELS, LISTS, Rule, RuleBook, RuleLoadMode, check_consistent, malformed
 
 logger = logging.getLogger(__name__)

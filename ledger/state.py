@@ -15,11 +15,11 @@ from typing import Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import after, from_micros, to_micros
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.order import append_in_order
 from ledger.window import Window
 

@@ -17,13 +17,13 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from ledger.bronze.landing_file import newest_changes
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.due import silver_due
 from ledger.gold import exception_ledger, ledger_supply_balance_daily
 from ledger.gold.internal import RESTATEMENT_LOG
 from ledger.instants import to_micros
 from ledger.journal import Journal, read_journal
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, dq_status, ledger_entries, wallet_snapshot
 from ledger.state import Logged, PipelineName, newest_attempt, newest_success, read_attempts

@@ -9,9 +9,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from operations.quarantine import Asked, read_quarantine
 from operations.verdicts import DayVerdict
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import date
 
 from ledger.bronze.landing_file import LandingEvent, live_versions, read_events
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from operations.rows import Values
 
 

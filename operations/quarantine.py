@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.bronze.landing_file import LandingEvent, Version, live_versions, read_events
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.instants import from_micros
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.silver import bad_records
 from ledger.state import Logged, newest_attempt, read_attempts
 from ledger.window import Window

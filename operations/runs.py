@@ -6,9 +6,9 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.gold import pipeline_run_log
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from operations.rows import Values, typed
 
 _LOGGED = (

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import ParameterError
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.shown import shown
 from ledger.silver import bad_records
 from ledger.window import Window, lit_date, lit_ts

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from ledger.state import Logged, PipelineName
 from operations.day_facts import DayFacts, read_facts
 

@@ -15,13 +15,12 @@ from typing import Any
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 
 from configs.settings import ROOT, load_settings
 from ledger.errors import SettingsError
 from ledger.shown import escape_log_records, shown
 from orchestration.jobs import POOLS
+from resources.dagster_internals import InstanceRef, SqlEventLogStorageMetadata
 from resources.shared_host import keep_files_private
 
 INSTANCE_FILES = {"sqlite": "dagster.yaml", "postgresql": "dagster.prod.yaml"}

@@ -23,8 +23,8 @@ from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from ledger.parameters import TASKS, Pipeline
 from ledger.tables import BRONZE
-from orchestration.run_config import TASKS, Pipeline
 from resources.environments import run_executor
 
 HEALTH_JOB = "ledger_health"

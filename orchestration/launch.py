@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.execution.plan.objects import ErrorSource
-from dagster._core.storage.tags import MAX_RETRIES_TAG, PARTITION_NAME_TAG, REPOSITORY_LABEL_TAG
-from dagster._core.utils import make_new_run_id
 
 from assets.limits import INTERRUPTED, INTERRUPTS, new_run
 from configs.settings import ROOT, load_settings
 from ledger.shortages import require
 from orchestration.instance import INSTANCE_FILES, dagster_instance
-from orchestration.interrupts import raise_if_interrupted
 from orchestration.jobs import JOB_OPS, POOLS
 from orchestration.planning import JOB_PIPELINES, Launch, day_launches, parameters_of, plan, preparations
 from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
 from orchestration.recovery import end_interrupted
+from resources.dagster_internals import (
+    MAX_RETRIES_TAG,
+    PARTITION_NAME_TAG,
+    REPOSITORY_LABEL_TAG,
+    ErrorSource,
+    ReconstructableRepository,
+    make_new_run_id,
+)
+from resources.interrupts import raise_if_interrupted
 from resources.parameters import RUN_ID_TAG, as_run_config
 from resources.spark import lost_engine
 

@@ -12,15 +12,14 @@ from configs.settings import Settings, load_settings
 from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
+from ledger.parameters import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
 from ledger.rule_loading import read_seed
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
-from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
-from resources.parameters import RunParameters
 
 logger = logging.getLogger("ledger.run")
 SYNC_JOB = "sync_dim_rule_scd2"

@@ -10,9 +10,9 @@ import socket
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from orchestration.runs import describe, unfinished_run
+from resources.dagster_internals import NOT_FINISHED_STATUSES
 
 PROCESS_TAG = "ledger/process"
 _END = {dg.DagsterRunStatus.CANCELING: dg.DagsterInstance.report_run_canceled}  # as it was asked to

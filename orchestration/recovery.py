@@ -6,12 +6,12 @@ import logging
 import threading
 
 import dagster as dg
-from dagster._core.utils import make_new_run_id
 
 from assets.limits import INTERRUPTED, new_run
 from configs.settings import load_settings
 from ledger.pipelines.attempt import first_line
 from orchestration.processes import PROCESS_TAG, this_process
+from resources.dagster_internals import make_new_run_id
 from resources.environments import ledger_of
 
 _RECORDING_SEC = 7

@@ -11,14 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from assets.bronze import KEYS as BRONZE_KEYS
 from assets.catalog import asset_key
 from ledger.gold import dim_rule_scd2
+from ledger.parameters import Pipeline
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
-from orchestration.run_config import Pipeline
+from resources.dagster_internals import NOT_FINISHED_STATUSES, PARTITION_NAME_TAG
 
 REASON_TAG = "ledger/reason"  # why a sensor or schedule asked for a run
 _ASSET_JOB = "__ASSET_JOB"  # the runs of assets that are materialized from the asset graph

@@ -11,13 +11,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from assets.partitions import TIMEZONE
 from assets.retention import RETENTION_JOB
+from assets.run_tags import TICK_TAG
 from configs.settings import Settings
+from ledger.parameters import Pipeline
 from ledger.window import Window, kst_day
 from orchestration.jobs import HEALTH_JOB, PIPELINE_JOBS
-from orchestration.partitions import TIMEZONE
 from orchestration.processes import run_at_work
-from orchestration.run_config import TICK_TAG, Pipeline
 from orchestration.runs import (
     REASON_TAG,
     describe,

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import yaml
 from dagster import DagsterInstance
-from dagster._cli.proxy_server_manager import ProxyServerManager
-from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from configs.settings import ROOT
 from orchestration import instance
-from orchestration.interrupts import interruptible
+from resources.dagster_internals import ProxyServerManager, WorkspaceFileTarget
+from resources.interrupts import interruptible
 
 _PATIENCE_SEC = 20
 _LOOK_SEC = 0.5

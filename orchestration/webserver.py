@@ -16,9 +16,6 @@ from pathlib import Path
 
 import uvicorn
 from dagster import DagsterInstance
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
-from dagster._utils.interrupts import setup_interrupt_handlers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
@@ -26,6 +23,12 @@ from configs.settings import ROOT, load_settings
 from ledger.errors import SettingsError
 from ledger.shown import shown
 from orchestration.web_guard import WebGuard, own_sites
+from resources.dagster_internals import (
+    EmptyWorkspaceTarget,
+    WorkspaceFileTarget,
+    WorkspaceProcessContext,
+    setup_interrupt_handlers,
+)
 from resources.shared_host import keep_files_private
 
 _STATEMENT_TIMEOUT_MS, _RECYCLE_SEC, _MAX_OVERFLOW = 15_000, 3_600, 20  # as `dagster-webserver` has them

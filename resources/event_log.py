@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as db
-from dagster._core.storage.event_log.sqlite import consolidated_sqlite_event_log as dagster_event_log
 from watchdog.events import FileSystemEvent, PatternMatchingEventHandler
 from watchdog.observers import Observer
 
+from resources.dagster_internals import consolidated_sqlite_event_log as dagster_event_log
 from resources.sqlite_files import database_url
 
 _BUSY_TIMEOUT_SEC = 60

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from configs.settings import Settings, load_settings
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import SecretError, SettingsError
-from ledger.lakehouse import Lakehouse
 from resources.pseudonyms import pseudonym
 from resources.salt import SALT_VARIABLE
 from resources.spark import spark_session

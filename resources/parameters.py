@@ -9,26 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+
+from ledger.parameters import RunParameters
 
 RESOURCE = "parameters"
 RUN_ID_TAG = "ledger/run_id"  # finds the runs of a run id in the UI
-
-
-class RunParameters(dg.Config):
-    """Parameters of A, Silver, B and C, as text; blank means not given."""
-
-    run_mode: str = Field("", description="incremental or backfill")
-    start_ts: str = Field("", description="UTC window start, ISO-8601")
-    end_ts: str = Field("", description="UTC window end, exclusive, ISO-8601")
-    date_kst_start: str = Field("", description="first KST day, YYYY-MM-DD")
-    date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
-    run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
-    rule_load_mode: str = Field("", description="strict or fallback (not C)")
-    skip_upstream_readiness_check: str = Field(
-        "", description="true overrides B's and C's readiness in an emergency"
-    )
-    skip_reason: str = Field("", description="why the readiness check is skipped")
 
 
 # Plain text, where a config class would also take the name of an environment variable: what a run was asked for has

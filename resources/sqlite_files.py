@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as db
-from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
-from dagster._serdes import ConfigurableClassData
+
+from resources.dagster_internals import ConfigurableClassData, sqlite_run_storage, sqlite_schedule_storage
 
 RUNS, SCHEDULES = "history", "schedules"  # the folders that Dagster itself would take
 

@@ -1,7 +1,7 @@
 """The write boundaries of a run: before and after every commit to a Delta table.
 
-The product has no hook for tests. Every commit goes through ``retry_conflicts`` as :mod:`ledger.lakehouse` and
-:mod:`ledger.value_writes` name it, or creates a table; all are wrapped here, in the process that runs the command.
+The product has no hook for tests. Every commit goes through ``retry_conflicts`` as :mod:`ledger.delta.lakehouse` and
+:mod:`ledger.delta.values` name it, or creates a table; all are wrapped here, in the process that runs the command.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from ledger import delta_log, lakehouse, value_writes
 from ledger.contract import Table
+from ledger.delta import commits, lakehouse, values
 
 
 @contextlib.contextmanager
 def boundaries(reached: Callable[[str], None]) -> Iterator[None]:
     """Call ``reached`` with ``before <table>`` and ``after <table>`` around every commit."""
-    commit, create = delta_log.retry_conflicts, lakehouse.Lakehouse.create
+    commit, create = commits.retry_conflicts, lakehouse.Lakehouse.create
 
     def observed_commit(write: Callable[[], Any], table: str, **options: Any) -> Any:
         reached(f"before {table}")
@@ -36,7 +36,7 @@ def boundaries(reached: Callable[[str], None]) -> Iterator[None]:
         return created
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (lakehouse, value_writes):
+        for module in (lakehouse, values):
             patch.setattr(module, "retry_conflicts", observed_commit)
         patch.setattr(lakehouse.Lakehouse, "create", observed_create)
         yield

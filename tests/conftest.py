@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.boundaries import recorded_boundaries
 from tests.jvm import FAST_SETTINGS, require_java
 from tests.support import DAY_1, DAY_2, ENTRIES_A_DAY, Home, Template, entered, ledgerctl, plant_findings

@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from ledger.bronze.ingest import ingest
 from ledger.bronze.withdraw import withdraw
+from ledger.delta.lakehouse import Lakehouse
 from ledger.due import days_due
-from ledger.lakehouse import Lakehouse
 from ledger.pipelines.analytics import run_analytics
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.catalog import bootstrap, sync_rules

@@ -101,3 +101,12 @@ def test_transforms_use_only_what_every_engine_knows() -> None:
         for match in _NOT_ON_EVERY_ENGINE.finditer(text)
     }
     assert not found
+
+
+def test_private_modules_of_dagster_are_imported_in_one_file() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path, text in _sources(*PRODUCT)
+        if re.search(r"^\s*(from|import) dagster(_\w+)?\._", text, re.MULTILINE)
+    }
+    assert found == {"resources/dagster_internals.py"}

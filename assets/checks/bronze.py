@@ -13,13 +13,13 @@ from assets.catalog import asset_key
 from assets.checks.quality import Check, quality_spec, result
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
+from assets.partitions import kst_days
+from assets.run_tags import refuse_range
 from configs.settings import Settings
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.quality import inputs
 from ledger.quality.verdict import Verdict, worst
 from ledger.silver import dq_status
-from orchestration.partitions import kst_days
-from orchestration.run_config import refuse_range
 
 VERDICTS = "input_verdicts"  # the metadata of silver/dq_status that carries them
 _TABLES = (transaction_ledger_raw.TABLE, user_wallets_raw.TABLE, payment_orders_raw.TABLE)

@@ -22,13 +22,13 @@ from assets.checks.readiness import (
 from assets.checks.results import check_spec
 from assets.execution import failing_at_once, running
 from assets.limits import RETRY_POLICY
+from assets.partitions import kst_days
+from assets.run_tags import refuse_range
 from configs.settings import Settings
 from ledger.contract import Table
-from orchestration.partitions import kst_days
-from orchestration.run_config import refuse_range, taken_by
+from ledger.parameters import RunParameters, taken_by
 from resources import told
 from resources.ledger import LedgerResource
-from resources.parameters import RunParameters
 
 
 def _keys(*writes: Mapping[Table, tuple[str, ...]]) -> frozenset[dg.AssetKey]:

@@ -9,12 +9,12 @@ from assets.catalog import asset_key
 from assets.checks.results import RUNBOOK
 from ledger.contract import Table
 from ledger.errors import LedgerError
+from ledger.parameters import Pipeline, ResolvedRun
 from ledger.pipelines.attempt import Run, recorded_failure
 from ledger.quality.coverage import rows_conditions
 from ledger.readiness import NEWEST_RUN, ROWS, WATERMARK, WHOLE, Condition, silver_conditions
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.window import Window
-from orchestration.run_config import Pipeline, ResolvedRun
 from resources import told
 
 QUESTIONS = {

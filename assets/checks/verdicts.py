@@ -14,7 +14,7 @@ from assets.checks.results import RUNBOOK, check_spec
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from ledger.pipelines.attempt import first_line
 from ledger.quality.health import CADENCES
 from operations.verdicts import DayVerdict, day_verdicts

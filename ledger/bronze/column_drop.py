@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import RAW, STAMPED, source_columns
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.rewrite import drop_columns, fills_any
 from ledger.errors import ParameterError, refuse_blank
-from ledger.lakehouse import Lakehouse
-from ledger.rewrite import drop_columns, fills_any
 
 logger = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -58,7 +58,7 @@ def plan_drop(lakehouse: Lakehouse, table: Table, *, most: int, keep: Collection
 def drop(lakehouse: Lakehouse, table: Table, planned: ColumnDrop, *, by: str, reason: str) -> None:
     """Drop the planned columns in one commit. A row that fills one of them keeps its record's text in ``_raw``.
 
-    Raises :class:`ParameterError` for a blank ``by`` or ``reason``, and what :func:`ledger.rewrite.drop_columns` does.
+    Raises :class:`ParameterError` for a blank ``by`` or ``reason``, and what :func:`ledger.delta.rewrite.drop_columns` does.
     """
     refuse_blank({"--by": by, "--reason": reason})
     names = list(planned.dropped)

@@ -17,8 +17,8 @@ from ledger.bronze.json_records import RECORD
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.records import FILE_COLUMNS
 from ledger.bronze.scratch_rows import file_values
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import IngestError
-from ledger.lakehouse import Lakehouse
 
 _BYTE_ORDER_MARK = "\ufeff"
 _NOT_BLANK = r"[^ \t\r\f\x0B]"

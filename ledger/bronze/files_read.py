@@ -26,8 +26,8 @@ from ledger.bronze.source_bytes import reason_of
 from ledger.bronze.tabular import IS_RECORD, LEFTOVER, TEXT, Layout
 from ledger.bronze.typed import bronze_rows
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError, TransientError
-from ledger.lakehouse import Lakehouse
 
 _TRIES = 10
 T = TypeVar("T")

@@ -22,10 +22,10 @@ from ledger.bronze.landing_walk import LeftOut
 from ledger.bronze.metadata import FILE_HASH, RAW, SOURCE_FILE, landing_folder
 from ledger.bronze.still_written import STILL_WRITTEN
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError
 from ledger.json_text import is_json_record
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.pauses import say_pause
 from ledger.side_by_side import side_by_side
 from ledger.window import day_start

@@ -14,9 +14,9 @@ from typing import Literal
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.instants import from_micros
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.window import sql_timestamp
 
 Status = Literal["loaded", "skipped", "failed", "superseded", "withdrawn"]

@@ -13,7 +13,7 @@ from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.records import FILE_COLUMNS
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 
 _HELD_BYTES = 32 << 20
 _HELD_BATCHES = 2_000

@@ -8,9 +8,9 @@ from datetime import datetime
 from ledger.bronze.landing_file import TABLE, LandingEvent, append_events, read_events
 from ledger.bronze.landing_history import History, withdrawal
 from ledger.bronze.landing_names import landing_day
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError, ParameterError, refuse_blank
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.shown import shown
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from functools import partial
 from pyspark.sql import functions as F
 
 from ledger.anonymize import salt_relation
+from ledger.delta.scope import Scope
 from ledger.gold import fact_payment_anonymized
-from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.control_notes import note_controlled, upstream_of
 from ledger.pipelines.restatement import note_total, restatement_of

@@ -14,8 +14,8 @@ from ledger.bronze.ingest import ingest
 from ledger.bronze.landing_report import Ingested
 from ledger.clock import refuse_far_ahead
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
 from ledger.faults import first_line as first_line
-from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode

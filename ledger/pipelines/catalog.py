@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
+from ledger.delta.scope import Scope
 from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
 from ledger.rule_loading import load_seed, load_table
 from ledger.rules import Rule, RuleBook, check_consistent
 from ledger.side_by_side import side_by_side

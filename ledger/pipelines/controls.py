@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import WriteResult
+from ledger.delta.scope import Scope
 from ledger.gold import (
     admin_tx_search,
     exception_ledger,
@@ -24,8 +26,6 @@ from ledger.gold import (
 )
 from ledger.gold.ops_payment_daily import outcome_per_merchant
 from ledger.instants import from_micros
-from ledger.lakehouse import WriteResult
-from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.control_notes import note_computed, note_controlled, upstream_of
 from ledger.pipelines.day_tag import day_tag

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from ledger.merge import Scope
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.silver import dq_status
 

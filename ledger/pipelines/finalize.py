@@ -7,9 +7,9 @@ from datetime import datetime
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.gold import pipeline_run_log
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.state import SUCCESS, Attempt, PipelineName, record_failure
 from ledger.window import Window, lit_ts
 

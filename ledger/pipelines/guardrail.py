@@ -15,11 +15,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import WriteResult
+from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger
 from ledger.instants import after
 from ledger.json_text import stable_json
-from ledger.lakehouse import WriteResult
-from ledger.merge import Scope
 from ledger.money import round_rate
 from ledger.order import append_in_order, newest
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure

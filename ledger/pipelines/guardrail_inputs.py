@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
+from ledger.delta.scope import Scope
 from ledger.instants import from_micros
-from ledger.merge import Scope
 from ledger.pipelines.attempt import Run
 from ledger.rules import RuleBook
 from ledger.silver import ledger_entries, order_events, wallet_snapshot

@@ -15,11 +15,11 @@ from pyspark.sql import functions as F
 
 from ledger.bronze import user_wallets_raw
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
 from ledger.instants import from_micros
 from ledger.journal import Note
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.money import RATE
 from ledger.pipelines.attempt import Outcome, Restatement, Run
 from ledger.readiness import Upstream

@@ -11,9 +11,9 @@ from functools import partial, reduce
 
 from pyspark.sql import functions as F
 
+from ledger.delta.scope import Scope
 from ledger.errors import QualityGateError
 from ledger.journal import Journal
-from ledger.merge import Scope
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
 from ledger.pipelines.silver_evaluated import Evaluated

@@ -17,8 +17,8 @@ from ledger.bronze import (
     user_wallets_raw,
 )
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.silver.live_rows import Landed

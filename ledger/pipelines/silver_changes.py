@@ -13,11 +13,11 @@ from datetime import date, datetime
 from pyspark.sql import functions as F
 
 from ledger.bronze.landing_file import CHANGES_LIVE_ROWS
+from ledger.delta.merge_plan import MergePlan
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.journal import Journal, Note, append_notes, read_journal
-from ledger.merge import Scope
-from ledger.merge_plan import MergePlan
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.silver import ledger_entries

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from ledger.bronze import orders_raw, payment_orders_raw, transaction_ledger_raw
 from ledger.bronze.metadata import INGEST_DATE
 from ledger.contract import Table
-from ledger.merge import Scope
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import (
     BUSINESS,

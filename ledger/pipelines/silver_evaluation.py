@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.merge import Scope
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import SOURCES, candidates, landing_of
 from ledger.pipelines.silver_corrections import CorrectedOrders, Tainted, find_tainted, live_elsewhere

@@ -7,8 +7,9 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledger.merge import FATE, Fate, Scope
-from ledger.merge_plan import MergePlan
+from ledger.delta.merge import FATE, Fate
+from ledger.delta.merge_plan import MergePlan
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import BUSINESS
 from ledger.pipelines.silver_evaluated import Evaluated, search_scope

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ParameterError
 from ledger.gold.internal import STATE_REPAIR_LOG
-from ledger.lakehouse import Lakehouse
 from ledger.state import PipelineName, PipelineState, read_state, update_state
 
 

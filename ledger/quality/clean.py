@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.merge import Scope
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import SOURCES, landing_of
 from ledger.pipelines.silver_evaluated import Evaluated

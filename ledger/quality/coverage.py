@@ -18,7 +18,7 @@ from ledger.bronze import (
     user_wallets_raw,
 )
 from ledger.contract import Table
-from ledger.merge import Scope
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.pipelines.silver_evaluated import search_scope

@@ -10,9 +10,9 @@ from datetime import date, datetime, time, timedelta
 from pyspark.sql import functions as F
 
 from ledger.clock import future_watermark, in_future
+from ledger.delta.lakehouse import Lakehouse
 from ledger.due import days_due
 from ledger.gold import dim_rule_scd2, pipeline_run_log, pipeline_state
-from ledger.lakehouse import Lakehouse
 from ledger.quality.verdict import Verdict, verdict
 from ledger.state import SUCCESS, PipelineName, read_states
 from ledger.window import KST, kst_day

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger, ledger_supply_balance_daily
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.quality.verdict import Series
 
 DRIFT_DISTRIBUTION = "drift_distribution"

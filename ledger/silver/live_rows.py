@@ -21,8 +21,8 @@ from ledger.bronze.landing_file import (
 )
 from ledger.bronze.metadata import FILE_HASH, SOURCE_FILE, landing_folder
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 
 _LIVE = StructType(
     [

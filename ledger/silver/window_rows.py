@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.metadata import INGEST_DATE, RAW, timestamp_columns
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.json_text import is_json_record, json_field
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.silver.live_rows import Landed
 from ledger.window import Window, kst_day, lit_date
 

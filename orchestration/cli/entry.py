@@ -17,7 +17,7 @@ from ledger.shortages import is_panic, require
 from ledger.shown import escape_log_records
 from orchestration.cli import terminal
 from orchestration.cli.parser import parser, settings_given
-from orchestration.interrupts import MESSAGE, interruptible
+from resources.interrupts import MESSAGE, interruptible
 from resources.shared_host import keep_files_private
 
 _GC_THRESHOLD = 100_000
@@ -33,7 +33,7 @@ def console_script() -> int:
 
 
 def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
-    """Run one command. ``may_exit``: see :func:`orchestration.interrupts.interruptible`."""
+    """Run one command. ``may_exit``: see :func:`resources.interrupts.interruptible`."""
     terminal.prepare()
     try:
         return _run(argv, may_exit=may_exit)

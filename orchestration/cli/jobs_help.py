@@ -6,9 +6,9 @@ import textwrap
 
 from assets.retention import RetentionParameters
 from assets.rules import SyncParameters
+from ledger.parameters import RunParameters
 from orchestration.jobs import JOB_OPS, all_jobs
 from orchestration.launch import parameters_of
-from resources.parameters import RunParameters
 
 _INDENT = " " * 6
 

@@ -16,7 +16,7 @@ from orchestration.cli.output import how_many, say_csv, say_json, table_text
 from orchestration.cli.terminal import say, tell
 
 if TYPE_CHECKING:
-    from ledger.lakehouse import Lakehouse
+    from ledger.delta.lakehouse import Lakehouse
     from operations.quarantine import Quarantine
 
 

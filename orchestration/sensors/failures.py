@@ -9,16 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.execution.retries import auto_reexecution_should_retry_run
-from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 
 from assets.finalize import OP, FailedRun, finalizer_of, windows_of
 from assets.limits import INTERRUPTED
+from assets.run_tags import TICK_TAG, refuse_range
 from ledger.errors import ParameterError
+from ledger.parameters import Pipeline
 from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
-from orchestration.run_config import TICK_TAG, Pipeline, refuse_range
 from orchestration.runs import REASON_TAG, operations, pipelines_of
 from resources import told
+from resources.dagster_internals import PARTITION_NAME_TAG, WILL_RETRY_TAG, auto_reexecution_should_retry_run
 from resources.ledger import LedgerResource
 from resources.parameters import given_to
 

@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from ledger.due import RUN_AGAIN
+from ledger.parameters import Pipeline
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.processes import end_dead_runs
-from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
 from orchestration.schedules import request
 from resources import told

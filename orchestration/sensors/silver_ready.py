@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from ledger.parameters import Pipeline
 from orchestration.jobs import PIPELINE_JOBS, jobs_named
 from orchestration.processes import end_dead_runs
-from orchestration.run_config import Pipeline
 from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
 from orchestration.schedules import due_at, request
 from resources import told

@@ -16,15 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.definitions.step_launcher import StepRunRef
-from dagster._core.errors import raise_execution_interrupts
-from dagster._core.events import DagsterEvent, DagsterEventType
-from dagster._core.events.log import EventLogEntry
-from dagster._core.execution.context.system import StepExecutionContext
-from dagster._core.execution.plan.external_step import step_context_to_step_run_ref
-from dagster._serdes import deserialize_value
-from dagster._utils.warnings import SupersessionWarning
 from dagster_databricks import DatabricksPySparkStepLauncher
 from databricks.sdk import WorkspaceClient
 
@@ -32,6 +23,18 @@ from configs.databricks import DatabricksSettings
 from configs.settings import ROOT
 from ledger.pauses import say_pause
 from resources import told
+from resources.dagster_internals import (
+    DagsterEvent,
+    DagsterEventType,
+    EventLogEntry,
+    ReconstructableJob,
+    StepExecutionContext,
+    StepRunRef,
+    SupersessionWarning,
+    deserialize_value,
+    raise_execution_interrupts,
+    step_context_to_step_run_ref,
+)
 from resources.databricks import remote_entry
 from resources.databricks.code_package import ALLOWED, code_zip
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently

@@ -6,14 +6,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from dagster._core.definitions.step_launcher import StepLauncher
-from dagster._core.events import DagsterEvent
-from dagster._core.execution.context.system import StepExecutionContext
-
 from configs.settings import SETTING_PREFIX, Settings
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import LedgerError, SecretError, SettingsError
-from ledger.lakehouse import Lakehouse
 from resources import told
+from resources.dagster_internals import DagsterEvent, StepExecutionContext, StepLauncher
 from resources.databricks.code_package import ALLOWED
 from resources.databricks.preflight import refuse_unsafe
 from resources.ledger import SALT_VARIABLE, SECRET_TAG, LedgerResource

@@ -102,7 +102,7 @@ def _loaded(folder: Path) -> Any:
 
 def _run(step: Any, folder: Path, secrets: list[str]) -> str:
     """Run the step; the type of its last event."""
-    from dagster._core.execution.plan.external_step import (
+    from resources.dagster_internals import (
         external_instance_from_step_run_ref,
         run_step_from_ref,
     )
@@ -144,7 +144,7 @@ class _EventFile:
                 self._write()
 
     def _write(self) -> None:
-        from dagster._serdes import serialize_value
+        from resources.dagster_internals import serialize_value
 
         events = list(self._events)
         if len(events) > self._written:

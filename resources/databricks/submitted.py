@@ -7,12 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
-from dagster._core.execution.context.system import StepExecutionContext
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 
 from resources import told
+from resources.dagster_internals import DagsterEvent, DagsterEventType, EngineEventData, StepExecutionContext
 from resources.databricks.faults import InfrastructureFault, RemoteRefusal, patiently
 from resources.databricks.run_state import RunState, run_state
 from resources.databricks.submission import StepAttempt

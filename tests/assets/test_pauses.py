@@ -18,8 +18,8 @@ from ledger.errors import CommitConflictError, TransientError
 PACKAGES = ("ledger", "operations", "assets", "orchestration", "resources", "configs")
 # Pauses too short to be noticed, or that something else tells: why each of them says nothing.
 SHORT = {
-    ("ledger/log_files.py", "_looked_through"): "0.2 s, once",
-    ("ledger/log_files.py", "_check_commit"): "0.2 s, once",
+    ("ledger/delta/log_files.py", "_looked_through"): "0.2 s, once",
+    ("ledger/delta/log_files.py", "_check_commit"): "0.2 s, once",
     ("orchestration/ui.py", "main"): "the servers are up, and their address is told",
     ("resources/spark.py", "lost_engine"): "1 s at most, of an engine that ends",
     ("resources/engine_process.py", "open"): "0.05 s, of the gate",

@@ -22,9 +22,9 @@ from pyspark.sql import SparkSession
 from configs.settings import ROOT, load_settings
 from ledger import side_by_side
 from ledger.bronze import json_files
+from ledger.delta.stages import Stages
 from ledger.errors import StorageError
 from ledger.faults import first_line
-from ledger.stages import Stages
 from ledger.state import PipelineName
 from tests.damages import DAMAGES, damaged
 from tests.pipelines import Pipelines

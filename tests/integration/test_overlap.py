@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from ledger.delta.lakehouse import Lakehouse
 from pyspark.sql import SparkSession
 
 from configs.settings import ROOT
 from ledger.due import days_due
 from ledger.errors import LedgerError, ReadinessError
-from ledger.lakehouse import Lakehouse
 from ledger.pipelines.analytics import run_analytics
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.catalog import bootstrap, sync_rules
@@ -174,7 +174,11 @@ def undisturbed(spark: SparkSession, template: Home, tmp_path_factory: pytest.Te
     """The late data taken in without anybody beside it."""
     ledger = Ledger(spark, Home(tmp_path_factory.mktemp("undisturbed")).copy_from(template))
     ledger.silver(FIRST)
-    assert days_due(ledger.lakehouse) == {"pipeline_silver": [], "pipeline_b": [*DAYS], "pipeline_c": [FIRST]}
+    assert days_due(ledger.lakehouse) == {
+        "pipeline_silver": [],
+        "pipeline_b": [*DAYS],
+        "pipeline_c": [FIRST],
+    }
     ledger.settle()
     return ledger
 

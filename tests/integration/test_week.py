@@ -23,11 +23,11 @@ import pytest
 from dagster._core.test_utils import freeze_time
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from assets.partitions import TIMEZONE
 from ledger.window import Window, day_start
 from orchestration.definitions import defs
 from orchestration.jobs import HEALTH_JOB
 from orchestration.launch import dagster_instance
-from orchestration.partitions import TIMEZONE
 from resources.ledger import LedgerResource
 from tests.support import DAY_1, Home, difference, entered, ledgerctl
 

@@ -8,8 +8,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from ledger.contract import Table, opt, req
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 
 DAY, NEXT = date(2026, 2, 10), date(2026, 2, 11)
 

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from threading import Barrier, Thread
 
 from ledger.bronze.landing_file import TABLE, LandingEvent, read_events
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.instants import TICK
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.window import sql_timestamp
 
 DAY, OTHER_DAY = date(2026, 2, 1), date(2026, 2, 2)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ledger.clock import refuse_far_ahead
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import ClockError, ParameterError, ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.gold.internal import STATE_REPAIR_LOG
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.pipelines.watermark import set_watermark
 from ledger.quality.health import RECENT, state_verdicts
 from ledger.readiness import check_ready

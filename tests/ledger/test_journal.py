@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.journal import Journal, Note, Phase, append_notes, read_journal
-from ledger.lakehouse import Lakehouse
 from ledger.silver.internal import DAY_CHANGES
 from ledger.state import PipelineName
 from ledger.window import Window

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.json_text import is_json_record, is_shallow, json_field, stable_json, stable_json_column
-from ledger.lakehouse import Lakehouse
 
 RECORDS: Mapping[str | None, bool] = {
     None: False,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ContractError, LedgerError, StorageError
 from ledger.faults import first_line, named
-from ledger.lakehouse import Lakehouse
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, EVENTS, ITEMS, NEXT, items, stored
 from tests.small_disk import fill, make_read_only, small_disk
 

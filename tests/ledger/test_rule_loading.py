@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ledger.contract import Table, opt, req
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse
 from ledger.pipelines.catalog import sync_rules
 from ledger.rule_loading import load_rules, load_seed, load_table
 from tests.ledger.rule_entries import SEED_PATH, entry, shipped, write_seed

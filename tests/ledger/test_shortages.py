@@ -66,7 +66,7 @@ def test_a_panic_of_the_log_s_reader_is_an_error_of_ours(tmp_path: object) -> No
     code = """
 import os, resource, sys
 from deltalake import DeltaTable
-from ledger.table_logs import FileLog, Place
+from ledger.delta.log import FileLog, Place
 resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), 4096))
 try:
     FileLog().row_count(Place("", sys.argv[1]), None, lambda day: True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import from_micros
-from ledger.lakehouse import Lakehouse
 from ledger.readiness import check_ready
 from ledger.silver.internal import DAY_CHANGES
 from ledger.state import (

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ledger.bronze import landing_file
+from ledger.delta.lakehouse import Lakehouse
 from ledger.gold import pipeline_run_log
-from ledger.lakehouse import Lakehouse
 from ledger.silver import bad_records
 from ledger.window import Window
 from operations.quarantine import Asked, read_quarantine, rows_at_fault

@@ -9,8 +9,8 @@ import pytest
 
 from ledger.bronze import orders_raw
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ParameterError
-from ledger.lakehouse import Lakehouse
 from ledger.silver import bad_records, ledger_entries
 from ledger.window import Window
 from operations.rows import Values, typed

@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from ledger.parameters import Pipeline
 from orchestration.definitions import defs
 from orchestration.jobs import PIPELINE_JOBS
-from orchestration.run_config import Pipeline
 from orchestration.runs import state_key
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE

@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 
 from configs.settings import ROOT
+from ledger.parameters import TASKS, Pipeline, RunParameters
 from orchestration.definitions import defs
 from orchestration.jobs import PIPELINE_JOBS
 from orchestration.launch import dagster_instance
-from orchestration.run_config import TASKS, Pipeline
 from orchestration.sensors.failures import finalizer_requests
 from resources.ledger import LedgerResource
-from resources.parameters import RUN_ID_TAG, RunParameters, as_run_config
+from resources.parameters import RUN_ID_TAG, as_run_config
 from tests.orchestration.records import Records
 from tests.support import DAY_1, DAY_2, Home, Template, entered, ledgerctl
 

@@ -8,10 +8,11 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from assets.partitions import TIMEZONE
+from assets.run_tags import TICK_TAG
+from ledger.parameters import Pipeline
 from ledger.window import Window
 from orchestration.definitions import defs
-from orchestration.partitions import TIMEZONE
-from orchestration.run_config import TICK_TAG, Pipeline
 from orchestration.schedules import daily_requests, guardrail_request
 from resources.ledger import LedgerResource
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, WAITING, D, Records, day, requested, utc

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from orchestration.run_config import Pipeline
+from ledger.parameters import Pipeline
 from orchestration.sensors.late_data import DUE, evaluate, withdrawal
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, D, Records, day, requested
 

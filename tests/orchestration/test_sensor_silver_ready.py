@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from ledger.parameters import Pipeline
 from ledger.window import kst_day
 from orchestration.definitions import defs
-from orchestration.run_config import Pipeline
 from orchestration.sensors.missed_days import evaluate as evaluate_missed
 from orchestration.sensors.silver_ready import SETTLE, evaluate
 from resources.ledger import LedgerResource

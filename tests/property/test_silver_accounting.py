@@ -22,7 +22,7 @@ from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_walle
 from ledger.bronze.ingest import ingest
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.pipelines.silver_evaluation import evaluate_all

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.row_checks import unnamed
+from ledger.delta.scope import Scope
 from ledger.errors import KeyViolationError
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
-from ledger.row_checks import unnamed
 from ledger.silver import wallet_snapshot
 from resources.pseudonyms import KEY_FILE, pseudonym
 from tests.support import DAY_1, Home

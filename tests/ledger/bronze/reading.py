@@ -14,7 +14,7 @@ from ledger.bronze.files_read import read_files
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.payment_orders_raw import TABLE
 from ledger.contract import Table
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 
 DAY = date(2026, 2, 3)
 STAMP = datetime(2026, 2, 3, 14, 59, 59, 999999, tzinfo=UTC)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger import log_files, rewrite
 from ledger.bronze import files_read, ingest, json_records, records
 from ledger.bronze.column_drop import drop, plan_drop
 from ledger.bronze.landing_file import TABLE as LANDING_FILE
 from ledger.bronze.payment_orders_raw import TABLE
+from ledger.delta import log_files, rewrite
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError, ContractError, ParameterError
-from ledger.lakehouse import Lakehouse
 from tests.support import Home, ledgerctl
 
 DAY, OTHER_DAY = date(2026, 2, 10), date(2026, 2, 11)

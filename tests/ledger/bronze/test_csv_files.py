@@ -9,8 +9,8 @@ import pytest
 from ledger.bronze import csv_files, csv_quotes
 from ledger.bronze.payment_orders_raw import TABLE
 from ledger.bronze.tabular import Layout
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import IngestError
-from ledger.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import Row, landed, ordered, read_all, zipped
 
 HEADER = "order_id,user_id,merchant_name,amount\n"

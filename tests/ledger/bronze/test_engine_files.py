@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ledger.bronze.files_read import read_files
 from ledger.bronze.payment_orders_raw import TABLE
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import STAMP, landed, zipped
 from tests.ledger.bronze.test_parquet_files import parquet
 

@@ -14,7 +14,7 @@ from ledger.bronze.files_read import read_files
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.payment_orders_raw import TABLE
 from ledger.bronze.records import MAX_UNKNOWN, columns_for
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import STAMP, landed, read_all
 from tests.ledger.bronze.test_parquet_files import parquet
 

@@ -24,8 +24,8 @@ from ledger.bronze.landing_report import Ingested
 from ledger.bronze.still_written import STILL_WRITTEN
 from ledger.bronze.withdraw import withdraw
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import IngestError, ParameterError
-from ledger.lakehouse import Lakehouse
 from ledger.tables import BRONZE, by_name
 from tests.boundaries import boundaries
 from tests.support import DAY_1, DAY_2, Home, Row

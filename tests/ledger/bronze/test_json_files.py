@@ -10,8 +10,8 @@ import pytest
 
 from ledger.bronze import json_files, json_pieces
 from ledger.bronze.json_pieces import array_elements, lines
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import IngestError
-from ledger.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import Row, landed, ordered, read_all, zipped
 
 A, B = '{"order_id":"A","amount":"1.00"}', '{"order_id":"B","amount":2}'

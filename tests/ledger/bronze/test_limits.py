@@ -11,7 +11,7 @@ import pytest
 from ledger.bronze import json_files, source_bytes
 from ledger.bronze.files_read import read_files
 from ledger.bronze.payment_orders_raw import TABLE
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import STAMP, Row, landed, read_all
 
 OK = b'{"order_id":"ok"}\n'

@@ -16,7 +16,7 @@ import pytest
 
 from ledger.bronze.arrow_text import text_of
 from ledger.bronze.parquet_files import trusted
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import Row, ordered, read_all
 
 BIG, NAN = 2**62, float("nan")

@@ -14,8 +14,8 @@ from ledger.bronze import landing_file
 from ledger.bronze.landing_file import LandingEvent, Status
 from ledger.bronze.metadata import landing_folder
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver import run_silver
 from ledger.tables import ALL, BRONZE, by_name

@@ -10,9 +10,9 @@ import pytest
 from deltalake import DeltaTable
 
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
 from ledger.errors import ContractError, RulesError
 from ledger.gold import dim_rule_scd2
-from ledger.lakehouse import Lakehouse, WriteResult
 from ledger.pipelines.catalog import bootstrap, sync_rules
 from ledger.rule_loading import load_table
 from ledger.silver import products

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from ledger.silver import bad_records
 from ledger.window import kst_day
 from orchestration.launch import dagster_instance

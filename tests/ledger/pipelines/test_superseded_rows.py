@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.pipelines.landed_by_hand import HandLanding, Record, lenient_rules
 from tests.support import DAY_1, DAY_2, DAY_3, Home, difference
 

@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.errors import StorageError
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
 from ledger.quality import clean
 from ledger.quality.mart import mart_verdicts
 from ledger.quality.measured import answers, measured, rows_of

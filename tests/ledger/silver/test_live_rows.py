@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.bronze import transaction_ledger_raw
-from ledger.lakehouse import Lakehouse
+from ledger.delta.lakehouse import Lakehouse
 from ledger.pipelines.guardrail_inputs import INPUTS, Measured, measure
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.silver.live_rows import Landed

@@ -125,5 +125,7 @@ def test_an_empty_part_of_the_allow_list_stops_the_launch(tmp_path: Path) -> Non
 
 def test_the_projects_own_zip_is_whole_and_small() -> None:
     names = zipfile.ZipFile(io.BytesIO(packed := code_zip(ROOT))).namelist()
-    assert {"mock_data/fixtures/dim_rule_scd2.json", "configs/prod.yaml", "ledger/lakehouse.py"} <= set(names)
+    assert {"mock_data/fixtures/dim_rule_scd2.json", "configs/prod.yaml", "ledger/delta/lakehouse.py"} <= set(
+        names
+    )
     assert len(packed) < 1_000_000

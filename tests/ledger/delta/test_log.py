@@ -12,9 +12,9 @@ import pytest
 from deltalake import DeltaTable, TableFeatures
 
 from ledger.contract import Table, opt, req
-from ledger.lakehouse import Lakehouse
-from ledger.merge import Scope
-from ledger.table_logs import SqlLog
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.log import SqlLog
+from ledger.delta.scope import Scope
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, ITEMS, NEXT, items
 
 LOOSE = Table(

@@ -14,11 +14,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from ledger.contract import Table
-from ledger.delta_tables import DeltaTables
+from ledger.delta.row_checks import NameUser, check_values, unnamed
+from ledger.delta.stages import Stages, refuse_cut, sweep_stages
+from ledger.delta.tables import DeltaTables
 from ledger.errors import LedgerError
 from ledger.faults import named
-from ledger.row_checks import NameUser, check_values, unnamed
-from ledger.stages import Stages, refuse_cut, sweep_stages
 
 _SCRATCH = "temporary files (TMPDIR)"
 # Money must not be read back from statistics (docs/decisions.md, D-007).

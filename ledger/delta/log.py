@@ -19,12 +19,12 @@ from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from ledger.delta_log import Commit
-from ledger.engine_paths import delta_rs_reads
+from ledger.delta.commits import Commit
+from ledger.delta.engine_paths import delta_rs_reads
+from ledger.delta.log_files import has_log, layout_of
+from ledger.delta.log_metadata import Layout
 from ledger.errors import StorageError
 from ledger.faults import first_line
-from ledger.log_files import has_log, layout_of
-from ledger.log_metadata import Layout
 from ledger.shortages import is_panic, shortage
 
 _COMMIT_FILES = "[0-9]" * 20 + ".json"

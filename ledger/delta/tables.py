@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame, SparkSession
 
 from ledger.contract import Table
-from ledger.delta_log import retry_conflicts
-from ledger.engine_paths import addressable, refuse_lost_link
+from ledger.delta.commits import retry_conflicts
+from ledger.delta.engine_paths import addressable, refuse_lost_link
+from ledger.delta.log import FileLog, Place, SqlLog, TableLog
+from ledger.delta.log_files import add_string_columns
+from ledger.delta.log_metadata import Layout
+from ledger.delta.merge import quoted
+from ledger.delta.row_checks import refuse_foreign
+from ledger.delta.scope import Scope
 from ledger.errors import ContractError, StorageError
-from ledger.log_files import add_string_columns
-from ledger.log_metadata import Layout
-from ledger.merge import Scope, quoted
-from ledger.row_checks import refuse_foreign
-from ledger.table_logs import FileLog, Place, SqlLog, TableLog
 
 logger = logging.getLogger(__name__)
 _SAFE_STATISTICS = ("string", "date", "timestamp", "bigint", "int")

@@ -14,12 +14,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.delta_log import retry_conflicts
+from ledger.delta.commits import retry_conflicts
+from ledger.delta.merge import FATE, Change, merge_statement
+from ledger.delta.merge_plan import MergePlan, all_new, compare, most_per_key, repeated, same_keys
+from ledger.delta.row_checks import check_rows, refuse_repeated
+from ledger.delta.scope import Scope
+from ledger.delta.values import ValueWrites, WriteResult
 from ledger.errors import CommitConflictError, ContractError
-from ledger.merge import FATE, Change, Scope, merge_statement
-from ledger.merge_plan import MergePlan, all_new, compare, most_per_key, repeated, same_keys
-from ledger.row_checks import check_rows, refuse_repeated
-from ledger.value_writes import ValueWrites, WriteResult
 
 __all__ = ["Lakehouse", "WriteResult"]
 logger = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Lakehouse(ValueWrites):
         ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``:
         columns that are set, alone, where only they differ; ``update_when``: a further condition on the stored
         row ``t`` and the source row ``s``; ``delete_when``: the stored rows that go when the source does not
-        have them. A source with the column FATE says row by row what it does (:class:`ledger.merge.Change`).
+        have them. A source with the column FATE says row by row what it does (:class:`ledger.delta.merge.Change`).
         Raises :class:`KeyViolationError`, also for a key that several stored rows share.
         """
         has_fates = FATE in source.columns

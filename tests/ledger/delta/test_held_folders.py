@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from ledger import held_folders
-from ledger.held_folders import drop, new_folder, sweep
+from ledger.delta import held_folders
+from ledger.delta.held_folders import drop, new_folder, sweep
 
 PREFIX = "ledger-stage-"
 HOLDS = """
 import sys, time
-from ledger.held_folders import new_folder
+from ledger.delta.held_folders import new_folder
 print(new_folder(sys.argv[1], sys.argv[2]), flush=True)
 time.sleep(60)
 """
-SWEEPS = "import sys; from ledger.held_folders import sweep; sweep(sys.argv[1], sys.argv[2])"
+SWEEPS = "import sys; from ledger.delta.held_folders import sweep; sweep(sys.argv[1], sys.argv[2])"
 
 
 @pytest.fixture(autouse=True)

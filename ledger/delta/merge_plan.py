@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.merge import FATE, Change, Scope
+from ledger.delta.merge import FATE, Change
+from ledger.delta.scope import Scope
 
 _SHOWN_KEYS = 3
 

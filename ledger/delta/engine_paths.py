@@ -15,7 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from ledger import held_folders
+from ledger.delta import held_folders
 from ledger.errors import SettingsError, StorageError
 
 PLAIN = re.compile(r"[A-Za-z0-9_./-]*")

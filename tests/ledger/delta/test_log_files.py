@@ -14,10 +14,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from ledger.contract import Column, Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.log_files import add_string_columns, layout_of
+from ledger.delta.log_metadata import Layout, type_name
 from ledger.errors import ContractError, KeyViolationError, LedgerError, StorageError
-from ledger.lakehouse import Lakehouse
-from ledger.log_files import add_string_columns, layout_of
-from ledger.log_metadata import Layout, type_name
 from ledger.tables import ALL
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, FILES, ITEMS, NEXT, items, stored
 
@@ -196,7 +196,7 @@ def test_two_writers_that_add_columns_at_once_lose_neither(
             add_string_columns(lakehouse.path(FILES), FILES.full_name, rivals.pop(), datetime.now(UTC))
         real(draft, commit)
 
-    monkeypatch.setattr("ledger.log_files.os.link", link)
+    monkeypatch.setattr("ledger.delta.log_files.os.link", link)
     lakehouse.add_columns(FILES, ["extra", "third"])
     assert lakehouse.read(FILES).columns[-3:] == ["other", "Extra", "third"]
     assert lakehouse.version(FILES) == 2
@@ -227,7 +227,7 @@ def test_a_look_again_costs_no_reading_of_the_whole_log(
 ) -> None:
     lake.read(ITEMS)
     monkeypatch.setattr(
-        "ledger.log_files.os.listdir", lambda _: pytest.fail("the whole log was listed again")
+        "ledger.delta.log_files.os.listdir", lambda _: pytest.fail("the whole log was listed again")
     )
     lake.merge(ITEMS, items(lake, ("c", NEXT, None, None, "r2")), scope=BOTH_DAYS)
     assert len(stored(lake, ITEMS)) == 3

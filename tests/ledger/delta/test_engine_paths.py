@@ -14,9 +14,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from ledger.engine_paths import PLAIN, addressable
+from ledger.delta.engine_paths import PLAIN, addressable
+from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import SettingsError, StorageError
-from ledger.lakehouse import Lakehouse
 from tests.boundaries import boundaries
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, FILES, ITEMS, NEXT, items, stored
 
@@ -115,7 +115,7 @@ def test_a_warehouse_whose_link_is_gone_is_never_written_to_beside_it(
 
 def test_links_end_with_their_process_and_a_killed_one_s_are_swept(tmp_path: Path) -> None:
     code = (
-        "import os,sys; from ledger.engine_paths import addressable, sweep_links; sweep_links();"
+        "import os,sys; from ledger.delta.engine_paths import addressable, sweep_links; sweep_links();"
         "print(addressable(sys.argv[1]), flush=True); os._exit(1) if sys.argv[2:] else None"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a b")]
@@ -127,7 +127,7 @@ def test_links_end_with_their_process_and_a_killed_one_s_are_swept(tmp_path: Pat
 
 
 def test_without_a_place_for_the_link_the_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.engine_paths.link_places", lambda: ["/nowhere-at-all"])
+    monkeypatch.setattr("ledger.delta.engine_paths.link_places", lambda: ["/nowhere-at-all"])
     with pytest.raises(SettingsError, match="'/x/no place'.*TMPDIR"):
         addressable("/x/no place")
 

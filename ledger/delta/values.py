@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.delta_log import retry_conflicts
+from ledger.delta.commits import retry_conflicts
+from ledger.delta.frames import Frames
+from ledger.delta.merge import Change, merge_statement, quoted
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError, ContractError
-from ledger.frames import Frames
-from ledger.merge import Change, Scope, merge_statement, quoted
 
 logger = logging.getLogger(__name__)
 

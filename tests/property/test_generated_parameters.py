@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import ParameterError
+from ledger.parameters import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
 from ledger.window import Window
-from orchestration.run_config import ALLOWED, Pipeline, default_guardrail_window, resolve
-from resources.parameters import RunParameters
 
 NOW = datetime(2026, 2, 11, 3, tzinfo=UTC)
 PIPELINES = st.sampled_from(sorted(ALLOWED))

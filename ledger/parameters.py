@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from pydantic import BaseModel, Field
 
 from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
 from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
-from resources.parameters import RunParameters
 
 Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
-TICK_TAG = "ledger/tick"  # on a scheduled run of A: the instant at which its window ends
 WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
-_RANGE_TAGS = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 # Operations that compute and write, in the order of a run; the gates of B and C come before.
 TASKS: Mapping[Pipeline, tuple[str, ...]] = {
     "pipeline_a": ("guardrail",),
@@ -32,6 +29,23 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEFAULT_A_WINDOW = timedelta(minutes=10)
 _LONGEST = timedelta(days=3700)  # ten years: longer is a slip of the pen
 _INSTANT = timedelta(microseconds=1)
+
+
+class RunParameters(BaseModel, frozen=True):
+    """Parameters of A, Silver, B and C, as text; blank means not given."""
+
+    run_mode: str = Field("", description="incremental or backfill")
+    start_ts: str = Field("", description="UTC window start, ISO-8601")
+    end_ts: str = Field("", description="UTC window end, exclusive, ISO-8601")
+    date_kst_start: str = Field("", description="first KST day, YYYY-MM-DD")
+    date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
+    run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
+    rule_load_mode: str = Field("", description="strict or fallback (not C)")
+    skip_upstream_readiness_check: str = Field(
+        "", description="true overrides B's and C's readiness in an emergency"
+    )
+    skip_reason: str = Field("", description="why the readiness check is skipped")
+
 
 ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
     "pipeline_a": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
@@ -104,26 +118,6 @@ def default_guardrail_window(now: datetime, last_processed_end: datetime | None)
     if last_processed_end is not None and last_processed_end < now:
         return Window(last_processed_end, now)
     return Window(now - _DEFAULT_A_WINDOW, now)
-
-
-def tick_of(tags: Mapping[str, str]) -> datetime | None:
-    """The instant at which the run's scheduled window ends, for a run that A's schedule asked for."""
-    return datetime.fromisoformat(tags[TICK_TAG]) if TICK_TAG in tags else None
-
-
-def refuse_range(tags: Mapping[str, str]) -> None:
-    """Refuse a run that was asked for several days at once (the UI's "single run").
-
-    Every day has its own gate, evaluation, deadline and place in the run log, and Dagster would mark the days as
-    done together or not at all, whatever became of each.
-    """
-    asked = [tags[tag] for tag in _RANGE_TAGS if tag in tags]
-    if asked:
-        raise ParameterError(
-            f"parameter partition: {' to '.join(asked)} was asked for in a single run",
-            action="launch one run per day (in the UI a backfill with multiple runs, or ledgerctl backfill);"
-            " nothing was started",
-        )
 
 
 def _run_mode(parameters: RunParameters, given: set[str], partition: date | None) -> str:

@@ -16,10 +16,11 @@ from pyspark.sql import functions as F
 
 from configs.settings import load_settings
 from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse, WriteResult
+from ledger.delta.merge import FATE
+from ledger.delta.scope import Scope
 from ledger.errors import ContractError, KeyViolationError, StorageError
 from ledger.faults import first_line
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import FATE, Scope
 from tests.ledger.probe_tables import BOTH_DAYS, DAY, ITEMS, NEXT, PER_MERCHANT, items, stored
 
 ROW_1 = ("a", DAY, Decimal("1.00"), "x", "r1")

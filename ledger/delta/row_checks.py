@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
 from ledger.contract import USER_COLUMNS, Table
+from ledger.delta.log_metadata import Layout
 from ledger.errors import ContractError, KeyViolationError
-from ledger.log_metadata import Layout
 from ledger.shown import shown
 
 _SHOWN_OFFENDERS = 3

@@ -18,8 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ledger.delta.log_metadata import (
+    METADATA,
+    Layout,
+    layout,
+    metadata_in,
+    newest_metadata,
+    with_string_columns,
+)
 from ledger.errors import StorageError
-from ledger.log_metadata import METADATA, Layout, layout, metadata_in, newest_metadata, with_string_columns
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..+")

@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.errors import ParameterError
+from ledger.parameters import ALLOWED, Pipeline, ResolvedRun, RunParameters, default_guardrail_window, resolve
 from ledger.window import Window
-from orchestration.run_config import (
-    ALLOWED,
-    Pipeline,
-    ResolvedRun,
-    default_guardrail_window,
-    resolve,
-)
-from resources.parameters import RunParameters
 
 NOW = datetime(2026, 2, 11, 3, tzinfo=UTC)  # noon of 2026-02-11 in KST
 TODAY, YESTERDAY, BEFORE = date(2026, 2, 11), date(2026, 2, 10), date(2026, 2, 9)

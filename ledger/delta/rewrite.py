@@ -22,12 +22,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.delta_log import retry_conflicts
-from ledger.engine_paths import delta_rs_reads
+from ledger.delta.commits import retry_conflicts
+from ledger.delta.engine_paths import delta_rs_reads
+from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.log_files import commit_after, current_metadata
+from ledger.delta.log_metadata import without_columns
 from ledger.errors import ContractError, StorageError
-from ledger.lakehouse import Lakehouse
-from ledger.log_files import commit_after, current_metadata
-from ledger.log_metadata import without_columns
 
 logger = logging.getLogger(__name__)
 _LOG = "_delta_log"

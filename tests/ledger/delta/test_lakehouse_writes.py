@@ -18,10 +18,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
-from ledger.delta_log import retry_conflicts
+from ledger.delta.commits import retry_conflicts
+from ledger.delta.lakehouse import Lakehouse, WriteResult
+from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError, ContractError, KeyViolationError, TransientError
-from ledger.lakehouse import Lakehouse, WriteResult
-from ledger.merge import Scope
 from tests.ledger.probe_tables import DAY, EVENTS, FILES, ITEMS, NEXT, items, stored
 
 

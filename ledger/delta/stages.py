@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from ledger import engine_paths
+from ledger.delta import engine_paths
+from ledger.delta.held_folders import drop, new_folder, sweep
 from ledger.errors import StorageError
-from ledger.held_folders import drop, new_folder, sweep
 
 _PREFIX = "ledger-stage-"
 _LOG = f"_delta_log/{0:020}.json"
