@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.delta.lakehouse import Lakehouse
@@ -131,14 +132,19 @@ def _is_read(note: Note, pipeline: PipelineName) -> bool:
 
 
 def read_journal(lakehouse: Lakehouse) -> Journal:
-    """The journal as it stands. One query."""
-    columns = [F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in DAY_CHANGES.column_names]
+    """The journal as it stands. At most one query."""
     notes = []
-    for row in lakehouse.read(DAY_CHANGES).select(*columns).collect():
+    for row in lakehouse.answer(DAY_CHANGES, _note_rows):
         values = row.asDict() | {name: from_micros(row[name]) for name in _TIMES}
         window = Window(values.pop("window_start_ts"), values.pop("window_end_ts"))
         notes.append(Note(window=window, **values))
     return Journal(tuple(sorted(notes, key=lambda n: (n.seq, n.changed_date_kst, n.source_table or ""))))
+
+
+def _note_rows(table: DataFrame) -> DataFrame:
+    return table.select(
+        *[F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in DAY_CHANGES.column_names]
+    )
 
 
 def append_notes(

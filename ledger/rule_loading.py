@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.delta.lakehouse import Lakehouse
@@ -141,18 +142,17 @@ def load_seed(path: str | Path) -> list[Rule]:
 
 def load_table(lakehouse: Lakehouse) -> list[Rule]:
     """All versions in ``gold.dim_rule_scd2``; doubles are read through their text."""
-    rows = lakehouse.read(TABLE).select(
-        *[
-            n
-            for n in TABLE.column_names
-            if n not in ("threshold", "severity_map", "effective_start_ts", "effective_end_ts")
-        ],
-        F.col("threshold").cast("string").alias("threshold"),
-        F.col("severity_map").cast("map<string,string>").alias("severity_map"),
-        F.unix_micros("effective_start_ts").alias("effective_start_ts"),
-        F.unix_micros("effective_end_ts").alias("effective_end_ts"),
+    return [parse_rule(row.asDict()) for row in lakehouse.answer(TABLE, _rule_rows)]
+
+
+def _rule_rows(table: DataFrame) -> DataFrame:
+    casts = {"threshold": "string", "severity_map": "map<string,string>"}
+    times = ("effective_start_ts", "effective_end_ts")
+    return table.select(
+        *[n for n in TABLE.column_names if n not in casts and n not in times],
+        *[F.col(n).cast(kind).alias(n) for n, kind in casts.items()],
+        *[F.unix_micros(n).alias(n) for n in times],
     )
-    return [parse_rule(row.asDict()) for row in rows.collect()]
 
 
 def load_rules(lakehouse: Lakehouse, *, mode: RuleLoadMode, seed_path: str | Path) -> RuleBook:

@@ -59,18 +59,13 @@ class Attempt:
 
 def read_state(lakehouse: Lakehouse, pipeline: PipelineName) -> PipelineState:
     """The stored state of a pipeline."""
-    found = _states(lakehouse.read(pipeline_state.TABLE).where(F.col("pipeline_name") == pipeline))
-    return found[0] if found else PipelineState(pipeline)
+    found = (state for state in read_states(lakehouse) if state.pipeline_name == pipeline)
+    return next(found, PipelineState(pipeline))
 
 
 def read_states(lakehouse: Lakehouse) -> list[PipelineState]:
-    """The stored states of all pipelines that ever ended a run, by name. One query."""
-    return sorted(_states(lakehouse.read(pipeline_state.TABLE)), key=lambda state: state.pipeline_name)
-
-
-def _states(rows: DataFrame) -> list[PipelineState]:
-    times = [F.unix_micros(n).alias(n) for n in ("last_success_ts", "last_processed_end", "updated_at")]
-    return [
+    """The stored states of all pipelines that ever ended a run, by name. At most one query."""
+    states = [
         PipelineState(
             row["pipeline_name"],
             from_micros(row["last_success_ts"]),
@@ -79,8 +74,14 @@ def _states(rows: DataFrame) -> list[PipelineState]:
             json.loads(row["dq_zero_window_counts"] or "{}"),
             from_micros(row["updated_at"]),
         )
-        for row in rows.select("pipeline_name", "last_run_id", "dq_zero_window_counts", *times).collect()
+        for row in lakehouse.answer(pipeline_state.TABLE, _state_rows)
     ]
+    return sorted(states, key=lambda state: state.pipeline_name)
+
+
+def _state_rows(table: DataFrame) -> DataFrame:
+    times = [F.unix_micros(n).alias(n) for n in ("last_success_ts", "last_processed_end", "updated_at")]
+    return table.select("pipeline_name", "last_run_id", "dq_zero_window_counts", *times)
 
 
 def record_success(
@@ -116,13 +117,11 @@ def record_success(
 
 def record_failure(lakehouse: Lakehouse, attempt: Attempt) -> None:
     """Log the attempt once and set only ``last_run_id`` and ``updated_at`` of the pipeline's state."""
-    stored = lakehouse.read(pipeline_run_log.TABLE, Scope.of([attempt.window.date_kst])).where(
-        (F.col("pipeline_name") == attempt.pipeline_name)
-        & (F.col("run_id") == attempt.run_id)
-        & (F.col("status") == FAILURE)
-        & (F.unix_micros("started_at") == to_micros(attempt.started_at))
-    )
-    if not stored.limit(1).collect():  # B's tasks fail side by side: one attempt is one row
+    told = ("pipeline_name", "run_id", "started_at")
+    of_day = read_attempts(lakehouse, Scope.of([attempt.window.date_kst]))
+    failures = [logged for logged in of_day if not logged.is_success]
+    # B's tasks fail side by side: one attempt is one row
+    if not any(all(getattr(logged, n) == getattr(attempt, n) for n in told) for logged in failures):
         _append_log(lakehouse, attempt, FAILURE)
     update_state(
         lakehouse,
@@ -151,15 +150,17 @@ class Logged:
 
 
 def read_attempts(lakehouse: Lakehouse, days: Scope) -> list[Logged]:
-    """The attempts of the KST days in the run log, oldest first. One query."""
-    names = ("pipeline_name", "date_kst", "run_id", "status", "rows_quarantined", "message")
-    times = [F.unix_micros(name).alias(name) for name in ("started_at", "ended_at")]
-    rows = lakehouse.read(pipeline_run_log.TABLE, days).select(*names, *times).collect()
+    """The attempts of the KST days in the run log, oldest first. At most one query."""
     attempts = [
         Logged(**(r.asDict() | {name: from_micros(r[name]) for name in ("started_at", "ended_at")}))
-        for r in rows
+        for r in lakehouse.answer(pipeline_run_log.TABLE, _attempt_rows, days)
     ]
     return sorted(attempts, key=lambda a: (a.ended_at, a.started_at, a.status))
+
+
+def _attempt_rows(table: DataFrame) -> DataFrame:
+    names = ("pipeline_name", "date_kst", "run_id", "status", "rows_quarantined", "message")
+    return table.select(*names, *[F.unix_micros(name).alias(name) for name in ("started_at", "ended_at")])
 
 
 def newest_attempt(attempts: Sequence[Logged], pipeline: PipelineName, day: date) -> Logged | None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ledger.bronze.landing_file import newest_changes
@@ -28,8 +29,6 @@ from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, dq_status, ledger_entries, wallet_snapshot
 from ledger.state import Logged, PipelineName, newest_attempt, newest_success, read_attempts
 from ledger.window import Window
-
-_COMPARED = (wallet_snapshot.TABLE, ledger_entries.TABLE)
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _facts(read: _Read, day: date) -> DayFacts:
         diff_amount=supply["diff_amount"] if supply else None,
         supply_is_ok=bool(supply and supply["is_ok"]),
         drifting_users=sum(n for (kind, _), n in ledger.items() if kind == exception_ledger.RECON_DRIFT_HIGH),
-        missing_inputs=tuple(t.full_name for t in _COMPARED if day not in read.present[t.full_name]),
+        missing_inputs=tuple(t.full_name for t in _PRESENT if day not in read.present[t.full_name]),
         findings=Counter({s: _of(ledger, s) + _of(dq, s) for s in ("CRITICAL", "WARN")}),
         input_critical=_of(dq, "CRITICAL"),
         earlier_exceptions=earlier,
@@ -185,57 +184,80 @@ def _of(findings: Counter[tuple[str, str]], severity: str) -> int:
 
 
 def _supply(lakehouse: Lakehouse, scope: Scope) -> dict[date, Any]:
-    rows = lakehouse.read(ledger_supply_balance_daily.TABLE, scope).select("date_kst", "diff_amount", "is_ok")
-    return {row["date_kst"]: row for row in rows.collect()}
+    rows = lakehouse.answer(ledger_supply_balance_daily.TABLE, _supply_rows, scope)
+    return {row["date_kst"]: row for row in rows}
 
 
-def _exceptions(lakehouse: Lakehouse, scope: Scope) -> list[Any]:
+def _supply_rows(table: DataFrame) -> DataFrame:
+    return table.select("date_kst", "diff_amount", "is_ok")
+
+
+def _exceptions(lakehouse: Lakehouse, scope: Scope) -> Sequence[Any]:
+    return lakehouse.answer(exception_ledger.TABLE, _finding_rows, scope)
+
+
+def _finding_rows(table: DataFrame) -> DataFrame:
     """Findings, counted per type, severity, run and window."""
     names = ("date_kst", "domain", "exception_type", "severity", "source_table", "run_id")
-    windows = [F.unix_micros(name).alias(name) for name in ("window_start_ts", "window_end_ts")]
-    rows = lakehouse.read(exception_ledger.TABLE, scope).select(*names, *windows)
+    rows = table.select(*names, *_micros("window_start_ts", "window_end_ts"))
     grouped = rows.groupBy(*names, "window_start_ts", "window_end_ts")
-    return list(grouped.agg(F.count(F.lit(1)).alias("n")).collect())
+    return grouped.agg(F.count(F.lit(1)).alias("n"))
 
 
 def _evaluations(lakehouse: Lakehouse, scope: Scope) -> dict[tuple[Any, ...], _Evaluation]:
     """Per source table and window the newest evaluation."""
-    times = [F.unix_micros(n).alias(n) for n in ("window_start_ts", "window_end_ts", "generated_at")]
-    rows = lakehouse.read(dq_status.TABLE, scope).select("source_table", "run_id", "dq_tag", *times).collect()
     newest: dict[tuple[Any, ...], _Evaluation] = {}
-    for row in rows:
+    for row in lakehouse.answer(dq_status.TABLE, _evaluation_rows, scope):
         window = (row["source_table"], row["window_start_ts"], row["window_end_ts"])
         found = _Evaluation(row["generated_at"], row["run_id"], row["dq_tag"] is not None)
         newest[window] = max(newest.get(window, found), found)
     return newest
 
 
+def _evaluation_rows(table: DataFrame) -> DataFrame:
+    times = _micros("window_start_ts", "window_end_ts", "generated_at")
+    return table.select("source_table", "run_id", "dq_tag", *times)
+
+
 def _present(lakehouse: Lakehouse, scope: Scope) -> dict[str, frozenset[date]]:
     """The days with a row, per compared Silver table."""
-    frames = []
-    for table in _COMPARED:
-        day = F.col(str(table.partition_by)).alias("day")
-        days = lakehouse.read(table, scope).select(day).groupBy("day").agg(F.count(F.lit(1)).alias("n"))
-        frames.append(days.select(F.lit(table.full_name).alias("name"), "day"))
-    found: dict[str, set[date]] = {table.full_name: set() for table in _COMPARED}
-    for row in frames[0].unionByName(frames[1]).collect():
-        found[row["name"]].add(row["day"])
-    return {name: frozenset(days) for name, days in found.items()}
+    return {
+        table.full_name: frozenset(row["day"] for row in lakehouse.answer(table, question, scope))
+        for table, question in _PRESENT.items()
+    }
 
 
-def _quarantine(lakehouse: Lakehouse, scope: Scope) -> list[Any]:
-    """Quarantined rows, counted per run and window; a window's rows are detected on its day or later."""
-    windows = [F.unix_micros(name).alias(name) for name in ("window_start_ts", "window_end_ts")]
-    rows = lakehouse.read(bad_records.TABLE, Scope(start=scope.start)).select("run_id", *windows)
-    return list(
-        rows.groupBy("run_id", "window_start_ts", "window_end_ts").agg(F.count(F.lit(1)).alias("n")).collect()
-    )
+def _snapshot_days(table: DataFrame) -> DataFrame:
+    return table.select(F.col("snapshot_date_kst").alias("day")).distinct()
+
+
+def _entry_days(table: DataFrame) -> DataFrame:
+    return table.select(F.col("event_date_kst").alias("day")).distinct()
+
+
+_PRESENT = {wallet_snapshot.TABLE: _snapshot_days, ledger_entries.TABLE: _entry_days}
+
+
+def _quarantine(lakehouse: Lakehouse, scope: Scope) -> Sequence[Any]:
+    """A window's rows are detected on its day or later."""
+    return lakehouse.answer(bad_records.TABLE, _quarantined_rows, Scope(start=scope.start))
+
+
+def _quarantined_rows(table: DataFrame) -> DataFrame:
+    """Quarantined rows, counted per run and window."""
+    rows = table.select("run_id", *_micros("window_start_ts", "window_end_ts"))
+    return rows.groupBy("run_id", "window_start_ts", "window_end_ts").agg(F.count(F.lit(1)).alias("n"))
 
 
 def _restated(lakehouse: Lakehouse, scope: Scope) -> dict[date, int]:
     """How often the results of a day were replaced by others."""
-    runs = lakehouse.read(RESTATEMENT_LOG, scope).where(F.col("pipeline_name") == "pipeline_b")
-    counts = (
-        runs.select("date_kst", "run_id").distinct().groupBy("date_kst").agg(F.count(F.lit(1)).alias("n"))
-    )
-    return {row["date_kst"]: row["n"] for row in counts.collect()}
+    return {row["date_kst"]: row["n"] for row in lakehouse.answer(RESTATEMENT_LOG, _restated_rows, scope)}
+
+
+def _restated_rows(table: DataFrame) -> DataFrame:
+    runs = table.where(F.col("pipeline_name") == "pipeline_b").select("date_kst", "run_id").distinct()
+    return runs.groupBy("date_kst").agg(F.count(F.lit(1)).alias("n"))
+
+
+def _micros(*names: str) -> list[Column]:
+    return [F.unix_micros(name).alias(name) for name in names]

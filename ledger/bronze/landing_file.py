@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
@@ -68,10 +69,14 @@ class LandingEvent:
 
 
 def read_events(lakehouse: Lakehouse, scope: Scope | None = None) -> list[LandingEvent]:
-    """The events of the landing days in ``scope``, in their order. One query."""
-    rows = lakehouse.read(TABLE, scope).withColumn("at", F.unix_micros("at")).collect()
+    """The events of the landing days in ``scope``, in their order. At most one query."""
+    rows = lakehouse.answer(TABLE, _event_rows, scope)
     events = [LandingEvent(**(row.asDict() | {"at": from_micros(row["at"])})) for row in rows]
     return sorted(events, key=lambda event: event.at)
+
+
+def _event_rows(table: DataFrame) -> DataFrame:
+    return table.withColumn("at", F.unix_micros("at"))
 
 
 def append_events(
@@ -113,12 +118,14 @@ def dead_versions(events: Iterable[LandingEvent]) -> frozenset[Version]:
 
 
 def newest_changes(lakehouse: Lakehouse, scope: Scope | None = None) -> dict[date, datetime]:
-    """Per landing day the newest event that changed which rows are live. One query."""
-    newest = (
-        lakehouse.read(TABLE, scope)
-        .where(F.col("status").isin(*CHANGES_LIVE_ROWS))
-        .groupBy("landing_date_kst")
-        .agg(F.max(F.unix_micros("at")).alias("at"))
-    )
-    found = {row["landing_date_kst"]: from_micros(row["at"]) for row in newest.collect()}
+    """Per landing day the newest event that changed which rows are live. At most one query."""
+    found = {
+        row["landing_date_kst"]: from_micros(row["at"])
+        for row in lakehouse.answer(TABLE, _newest_change_rows, scope)
+    }
     return {day: at for day, at in found.items() if at is not None}
+
+
+def _newest_change_rows(table: DataFrame) -> DataFrame:
+    changes = table.where(F.col("status").isin(*CHANGES_LIVE_ROWS))
+    return changes.groupBy("landing_date_kst").agg(F.max(F.unix_micros("at")).alias("at"))

@@ -9,7 +9,7 @@ For all others SQL answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -52,6 +52,10 @@ class TableLog(Protocol):
         """The newest commit's version."""
         ...
 
+    def newest_commit(self, place: Place) -> Hashable | None:
+        """What tells the table's newest commit from every other one; None when only a query can tell."""
+        ...
+
     def commits_since(self, place: Place, version: int) -> list[Commit]:
         """The commits after ``version``."""
         ...
@@ -74,6 +78,15 @@ class FileLog:
 
     def version(self, place: Place) -> int:
         return max(int(file.stem) for file in _folder(place).glob(_COMMIT_FILES))
+
+    def newest_commit(self, place: Place) -> Hashable | None:
+        """By its file, which is another one when the table was made anew at the same path."""
+        version = self.version(place)
+        try:
+            found = (_folder(place) / f"{version:020}.json").stat()
+        except OSError:
+            return None
+        return version, found.st_ino, found.st_mtime_ns, found.st_size
 
     def commits_since(self, place: Place, version: int) -> list[Commit]:
         commits: list[Commit] = []
@@ -134,6 +147,9 @@ class SqlLog:
 
     def version(self, place: Place) -> int:
         return int(self._spark.sql(f"DESCRIBE HISTORY {place.ref} LIMIT 1").collect()[0]["version"])
+
+    def newest_commit(self, place: Place) -> Hashable | None:
+        return None
 
     def commits_since(self, place: Place, version: int) -> list[Commit]:
         """At most the newest 50."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.delta.scope import Scope
@@ -19,18 +20,14 @@ def day_tag(run: Run, day: date) -> str | None:
 
     A later evaluation whose window covers an earlier one replaces it.
     """
-    rows = (
-        run.lakehouse.read(dq_status.TABLE, Scope.of([day]))
-        .where(F.col("source_table").isin(*_TAGGED_INPUTS))
-        .select(
-            "source_table",
-            "dq_tag",
-            "severity",
-            *[F.unix_micros(c).alias(c) for c in ("window_start_ts", "window_end_ts", "generated_at")],
-        )
-        .collect()
-    )
+    rows = run.lakehouse.answer(dq_status.TABLE, _tagged_rows, Scope.of([day]))
     return most_severe_tag([row.asDict() for row in rows])
+
+
+def _tagged_rows(table: DataFrame) -> DataFrame:
+    times = [F.unix_micros(c).alias(c) for c in ("window_start_ts", "window_end_ts", "generated_at")]
+    inputs = table.where(F.col("source_table").isin(*_TAGGED_INPUTS))
+    return inputs.select("source_table", "dq_tag", "severity", *times)
 
 
 def most_severe_tag(evaluations: list[dict[str, Any]]) -> str | None:

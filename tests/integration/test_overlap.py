@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from ledger.delta.lakehouse import Lakehouse
 from pyspark.sql import SparkSession
 
 from configs.settings import ROOT
+from ledger.delta.lakehouse import Lakehouse
 from ledger.due import days_due
 from ledger.errors import LedgerError, ReadinessError
 from ledger.pipelines.analytics import run_analytics
