@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from functools import partial
 from typing import Any, cast
 
 import dagster as dg
@@ -13,15 +12,15 @@ from assets.checks.arrivals import files_metadata, landing_result
 from assets.checks.quality import own_specs
 from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
-from assets.materialization import count_and_sample
+from assets.materialization import row_count, version_of
 from assets.partitions import ONE_DAY_A_RUN, kst_days
+from assets.samples import Part, Shown, counts_and_samples
 from configs.settings import Settings
 from ledger.bronze.ingest import load
 from ledger.bronze.landing_report import Ingested, raise_failures
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
-from ledger.side_by_side import side_by_side
 from ledger.tables import BRONZE, by_name
 from ledger.window import Window
 from resources import told
@@ -78,31 +77,31 @@ def _results(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """A materialization per table whose files are all loaded; every table's check, also where one is not."""
     whole = [each for each in ingested if not each.error and not any(j.stops for j in each.left_out)]
-    described = iter(side_by_side([partial(_metadata, lakehouse, each) for each in whole]))
+    parts = [Part(by_name(each.table), Scope.of([each.day])) for each in whole]
+    shown = iter(counts_and_samples(lakehouse, parts))
     for each in ingested:
         if each in whole:
             yield dg.MaterializeResult(
                 asset_key=asset_key(by_name(each.table)),
-                metadata=told.metadata(next(described)),
+                metadata=told.metadata(_metadata(lakehouse, each, next(shown))),
                 check_results=[landing_result(each)],
             )
         else:
             yield landing_result(each)
 
 
-def _metadata(lakehouse: Lakehouse, ingested: Ingested) -> dict[str, Any]:
+def _metadata(lakehouse: Lakehouse, ingested: Ingested, shown: Shown) -> dict[str, Any]:
     table = by_name(ingested.table)
-    count, sample = count_and_sample(lakehouse, table, Scope.of([ingested.day]))
     return {
-        "dagster/partition_row_count": count,
+        **row_count(shown, of_partition=True),
         "dagster/column_schema": column_schema(table),
         "window": str(Window.of_day(ingested.day)),
         "rows_read": ingested.rows,
         "rows_written": ingested.rows,
         "rows_quarantined": 0,
         **files_metadata(ingested),
-        "delta_version": lakehouse.version(table),
-        "sample": sample,
+        "delta_version": version_of(lakehouse, table),
+        "sample": shown.sample,
     }
 
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from assets.catalog import asset_spec
 from assets.execution import failing_at_once, refuse_unsound
 from assets.limits import RETRY_POLICY
-from assets.materialization import count_and_sample
+from assets.materialization import row_count, version_of
+from assets.samples import Part, counts_and_samples
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
 from resources import told
@@ -39,17 +40,17 @@ def dim_rule_scd2_asset(
         with ledger.lakehouse(settings) as lakehouse:
             done = sync_rules(lakehouse, seed, now=ledger.now())
             context.log.info(told.text(done))
-            count, sample = count_and_sample(lakehouse, dim_rule_scd2.TABLE)
+            (shown,) = counts_and_samples(lakehouse, [Part(dim_rule_scd2.TABLE)])
             yield dg.MaterializeResult(
                 metadata=told.metadata(
                     {
-                        "dagster/row_count": count,
+                        **row_count(shown, of_partition=False),
                         **{f"rules_{name}": text for name, text in done.counts().items()},
                         "rows_inserted": done.write.inserted,
                         "rows_updated": done.write.updated,
-                        "delta_version": lakehouse.version(dim_rule_scd2.TABLE),
+                        "delta_version": version_of(lakehouse, dim_rule_scd2.TABLE),
                         "seed_path": seed,
-                        "sample": sample,
+                        "sample": shown.sample,
                     }
                 )
             )
