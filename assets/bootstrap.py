@@ -4,9 +4,12 @@ import dagster as dg
 
 from assets.execution import failing_at_once
 from assets.limits import run_tags
+from ledger.jobs import JOBS
 from ledger.pipelines.catalog import bootstrap
 from resources import told
 from resources.ledger import LedgerResource
+
+BOOTSTRAP_JOB = "bootstrap_catalog"
 
 
 @dg.op
@@ -19,7 +22,12 @@ def create_and_validate_tables(context: dg.OpExecutionContext, ledger: LedgerRes
     context.log.info(told.text(f"created {len(created)} tables: {', '.join(created) or 'none'}"))
 
 
-@dg.job(name="bootstrap_catalog", executor_def=dg.in_process_executor, tags=run_tags("bootstrap_catalog"))
+@dg.job(
+    name=BOOTSTRAP_JOB,
+    description=JOBS[BOOTSTRAP_JOB].description,
+    executor_def=dg.in_process_executor,
+    tags=run_tags(BOOTSTRAP_JOB),
+)
 def bootstrap_catalog() -> None:
-    """Create and validate every table; loads no data."""
+    """The whole catalog as one operation."""
     create_and_validate_tables()

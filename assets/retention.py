@@ -8,6 +8,7 @@ from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY, run_tags
 from ledger.clock import refuse_far_ahead
 from ledger.errors import ParameterError
+from ledger.jobs import JOBS, PARAMETERS
 from ledger.pipelines.retention import Expired, delete_expired, find_expired
 from ledger.silver import bad_records
 from ledger.window import kst_day
@@ -22,8 +23,8 @@ _LONGEST_DAYS = 36500
 class RetentionParameters(dg.Config):
     """Parameters of the clean-up, as text; blank means not given."""
 
-    retention_days: str = Field("", description="days to keep; blank: retention.days")
-    dry_run: str = Field("", description="true only reports what would go; blank: false")
+    retention_days: str = Field("", description=PARAMETERS["retention_days"])
+    dry_run: str = Field("", description=PARAMETERS["dry_run"])
 
 
 def retention_days(text: str, default: int) -> int:
@@ -98,7 +99,12 @@ def _per_day(expired: Expired) -> dg.TableMetadataValue:
     return told.table(("detected_date_kst", "rows"), rows)
 
 
-@dg.job(name=RETENTION_JOB, executor_def=dg.in_process_executor, tags=run_tags(RETENTION_JOB))
+@dg.job(
+    name=RETENTION_JOB,
+    description=JOBS[RETENTION_JOB].description,
+    executor_def=dg.in_process_executor,
+    tags=run_tags(RETENTION_JOB),
+)
 def bad_records_retention_cleanup() -> None:
-    """Delete bad records that the retention no longer keeps; a dry run reports them per day."""
+    """The dry run, or the deletion, as one operation."""
     clean_up_bad_records()

@@ -12,6 +12,7 @@ from assets.limits import RETRY_POLICY
 from assets.materialization import row_count, version_of
 from assets.samples import Part, counts_and_samples
 from ledger.gold import dim_rule_scd2
+from ledger.jobs import PARAMETERS
 from ledger.pipelines.catalog import sync_rules
 from resources import told
 from resources.ledger import LedgerResource
@@ -20,7 +21,7 @@ from resources.ledger import LedgerResource
 class SyncParameters(dg.Config):
     """Which seed to load; blank: ``rules.seed_path``."""
 
-    seed_path: str = Field("", description="rule seed (JSON), relative to the repository")
+    seed_path: str = Field("", description=PARAMETERS["seed_path"])
 
 
 @dg.multi_asset(

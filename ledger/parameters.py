@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
 from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
+from ledger.jobs import JOBS, PARAMETERS
 from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
 
@@ -34,24 +35,19 @@ _INSTANT = timedelta(microseconds=1)
 class RunParameters(BaseModel, frozen=True):
     """Parameters of A, Silver, B and C, as text; blank means not given."""
 
-    run_mode: str = Field("", description="incremental or backfill")
-    start_ts: str = Field("", description="UTC window start, ISO-8601")
-    end_ts: str = Field("", description="UTC window end, exclusive, ISO-8601")
-    date_kst_start: str = Field("", description="first KST day, YYYY-MM-DD")
-    date_kst_end: str = Field("", description="last KST day, inclusive, YYYY-MM-DD")
-    run_id: str = Field("", description="identity of the run; blank: the orchestrator's root run id")
-    rule_load_mode: str = Field("", description="strict or fallback (not C)")
-    skip_upstream_readiness_check: str = Field(
-        "", description="true overrides B's and C's readiness in an emergency"
-    )
-    skip_reason: str = Field("", description="why the readiness check is skipped")
+    run_mode: str = Field("", description=PARAMETERS["run_mode"])
+    start_ts: str = Field("", description=PARAMETERS["start_ts"])
+    end_ts: str = Field("", description=PARAMETERS["end_ts"])
+    date_kst_start: str = Field("", description=PARAMETERS["date_kst_start"])
+    date_kst_end: str = Field("", description=PARAMETERS["date_kst_end"])
+    run_id: str = Field("", description=PARAMETERS["run_id"])
+    rule_load_mode: str = Field("", description=PARAMETERS["rule_load_mode"])
+    skip_upstream_readiness_check: str = Field("", description=PARAMETERS["skip_upstream_readiness_check"])
+    skip_reason: str = Field("", description=PARAMETERS["skip_reason"])
 
 
 ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
-    "pipeline_a": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
-    "pipeline_silver": ("run_mode", *WINDOW_PARAMETERS, "run_id", "rule_load_mode"),
-    "pipeline_b": tuple(RunParameters.model_fields),
-    "pipeline_c": tuple(n for n in RunParameters.model_fields if n != "rule_load_mode"),
+    cast("Pipeline", job.pipeline): job.parameters for job in JOBS.values() if job.pipeline
 }
 
 

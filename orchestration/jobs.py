@@ -23,6 +23,7 @@ from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
+from ledger.jobs import JOBS
 from ledger.parameters import TASKS, Pipeline
 from ledger.tables import BRONZE
 from resources.environments import run_executor
@@ -36,17 +37,6 @@ PIPELINE_JOBS: dict[Pipeline, str] = {
 }
 # Of each, one run at a time (dagster.yaml).
 POOLS = ("bronze_ingest", *PIPELINE_JOBS, "sync_dim_rule_scd2", RETENTION_JOB)
-_DESCRIPTIONS = {
-    "bronze_ingest": "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.",
-    "pipeline_a_guardrail": "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",
-    "pipeline_silver_materialization": "What is clean, what is quarantined and why? 00:00 KST. Runbook section 6.2.",
-    "pipeline_b_controls": "B: does every wallet reconcile, does supply match? 00:20 KST, after Silver: the gate asks"
-    " for it first. Runbook section 6.3.",
-    "pipeline_c_analytics": "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
-    " for it first. Runbook section 6.4.",
-    "sync_dim_rule_scd2": "Load the rule seed into the rule table, on demand. Runbook section 7.2.",
-    HEALTH_JOB: "Is every day done, does the money add up, does a day have to run again, are the rules sound? Runbook section 4.",
-}
 # The operations of each job: a pipeline's share the run's parameters (resources/parameters.py), the others have a
 # config of their own. A job and an operation cannot share a name.
 JOB_OPS = {
@@ -111,7 +101,7 @@ def _jobs() -> tuple[Any, ...]:
             selection=selected,
             executor_def=executor,
             tags=run_tags(name, tasks=max(1, len(JOB_OPS[name]))),
-            description=_DESCRIPTIONS[name],
+            description=JOBS[name].description,
             hooks={say_what_was_not_evaluated},
         )
         for name, selected in keys.items()

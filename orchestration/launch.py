@@ -15,7 +15,7 @@ from configs.settings import ROOT, load_settings
 from ledger.shortages import require
 from orchestration.instance import INSTANCE_FILES, dagster_instance
 from orchestration.jobs import JOB_OPS, POOLS
-from orchestration.planning import JOB_PIPELINES, Launch, day_launches, parameters_of, plan, preparations
+from orchestration.planning import JOB_PIPELINES, Launch, day_launches, plan, preparations
 from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
 from orchestration.recovery import end_interrupted
 from resources.dagster_internals import (
@@ -37,7 +37,6 @@ __all__ = [
     "dagster_instance",
     "day_launches",
     "execute",
-    "parameters_of",
     "plan",
     "preparations",
 ]

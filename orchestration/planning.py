@@ -12,23 +12,19 @@ from configs.settings import Settings, load_settings
 from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
-from ledger.parameters import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from ledger.jobs import JOBS
+from ledger.parameters import Pipeline, RunParameters, default_guardrail_window, resolve
 from ledger.rule_loading import read_seed
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
-from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.jobs import PIPELINE_JOBS
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
 
 logger = logging.getLogger("ledger.run")
 SYNC_JOB = "sync_dim_rule_scd2"
 JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
-_PARAMETERS = {
-    "bronze_ingest": ("date_kst_start", "date_kst_end"),
-    SYNC_JOB: ("seed_path",),
-    RETENTION_JOB: ("retention_days", "dry_run"),
-}
 _READ_LANDING = ("bronze_ingest", PIPELINE_JOBS["pipeline_a"], PIPELINE_JOBS["pipeline_silver"])
 
 
@@ -49,13 +45,13 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
 
     Raises :class:`ParameterError` or :class:`SettingsError` naming the parameter or setting that is wrong.
     """
-    if job not in JOB_OPS:
-        raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOB_OPS)}")
+    if job not in JOBS:
+        raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOBS)}")
     settings = load_settings()
     given = {name: value for name, value in parameters.items() if value.strip()}
     if job in JOB_PIPELINES:
         return _plan_pipeline(job, JOB_PIPELINES[job], given, partition, settings)
-    _refuse_unknown(job, given, _PARAMETERS.get(job, ()))
+    _refuse_unknown(job, given, JOBS[job].parameters)
     if job == RETENTION_JOB:
         retention_days(given.get("retention_days", ""), settings.retention.days)
         is_dry_run(given.get("dry_run", ""))
@@ -81,7 +77,7 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
 def _plan_pipeline(
     job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
 ) -> list[Launch]:
-    _refuse_unknown(job, given, ALLOWED[pipeline])
+    _refuse_unknown(job, given, JOBS[job].parameters)
     ledger = ledger_of(settings)
     now = ledger.now()
     what = resolve(
@@ -146,12 +142,6 @@ def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
     """An incremental run belongs to the daily partition of its window's last instant."""
     times = {"start_ts": window.start.isoformat(), "end_ts": window.end.isoformat()}
     return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
-
-
-def parameters_of(job: str) -> tuple[str, ...]:
-    """The parameters that a job takes on the command line."""
-    pipeline = JOB_PIPELINES.get(job)
-    return ALLOWED[pipeline] if pipeline else _PARAMETERS.get(job, ())
 
 
 def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:

@@ -1,0 +1,78 @@
+"""Jobs that can be run, the parameters that each takes, and what these mean: known without Dagster and Spark.
+
+The job definitions, the run parameters' form and ``ledgerctl run --help`` all say what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Every parameter is text (spec section 3); blank means not given.
+PARAMETERS: Mapping[str, str] = {
+    "run_mode": "incremental or backfill",
+    "start_ts": "UTC window start, ISO-8601",
+    "end_ts": "UTC window end, exclusive, ISO-8601",
+    "date_kst_start": "first KST day, YYYY-MM-DD",
+    "date_kst_end": "last KST day, inclusive, YYYY-MM-DD",
+    "run_id": "identity of the run; blank: the orchestrator's root run id",
+    "rule_load_mode": "strict or fallback (not C)",
+    "skip_upstream_readiness_check": "true overrides B's and C's readiness in an emergency",
+    "skip_reason": "why the readiness check is skipped",
+    "seed_path": "rule seed (JSON), relative to the repository",
+    "retention_days": "days to keep; blank: retention.days",
+    "dry_run": "true only reports what would go; blank: false",
+}
+_DAYS = ("date_kst_start", "date_kst_end")
+_RUN = ("run_mode", "start_ts", "end_ts", *_DAYS, "run_id")
+_SKIP = ("skip_upstream_readiness_check", "skip_reason")
+
+
+@dataclass(frozen=True)
+class JobText:
+    """A job in a sentence or two, the parameters that it takes in their order, and the pipeline that it runs, if any."""
+
+    description: str
+    parameters: tuple[str, ...] = ()
+    pipeline: str | None = None
+
+
+JOBS: Mapping[str, JobText] = {
+    "bronze_ingest": JobText(
+        "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.", _DAYS
+    ),
+    "pipeline_a_guardrail": JobText(
+        "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",
+        (*_RUN, "rule_load_mode"),
+        "pipeline_a",
+    ),
+    "pipeline_silver_materialization": JobText(
+        "What is clean, what is quarantined and why? 00:00 KST. Runbook section 6.2.",
+        (*_RUN, "rule_load_mode"),
+        "pipeline_silver",
+    ),
+    "pipeline_b_controls": JobText(
+        "B: does every wallet reconcile, does supply match? 00:20 KST, after Silver: the gate asks"
+        " for it first. Runbook section 6.3.",
+        (*_RUN, "rule_load_mode", *_SKIP),
+        "pipeline_b",
+    ),
+    "pipeline_c_analytics": JobText(
+        "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
+        " for it first. Runbook section 6.4.",
+        (*_RUN, *_SKIP),
+        "pipeline_c",
+    ),
+    "sync_dim_rule_scd2": JobText(
+        "Load the rule seed into the rule table, on demand. Runbook section 7.2.", ("seed_path",)
+    ),
+    "bootstrap_catalog": JobText("Create and validate every table; loads no data."),
+    "bad_records_retention_cleanup": JobText(
+        "Delete bad records that the retention no longer keeps; a dry run reports them per day.",
+        ("retention_days", "dry_run"),
+    ),
+    "ledger_health": JobText(
+        "Is every day done, does the money add up, does a day have to run again, are the rules sound? Runbook section 4."
+    ),
+}
+PIPELINES = tuple(job.pipeline for job in JOBS.values() if job.pipeline)
