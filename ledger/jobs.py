@@ -5,8 +5,10 @@ The job definitions, the run parameters' form and ``ledgerctl run --help`` all s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from ledger.errors import ParameterError
 
 # Every parameter is text (spec section 3); blank means not given.
 PARAMETERS: Mapping[str, str] = {
@@ -76,3 +78,19 @@ JOBS: Mapping[str, JobText] = {
     ),
 }
 PIPELINES = tuple(job.pipeline for job in JOBS.values() if job.pipeline)
+
+
+def refuse_job(name: str) -> None:
+    """Raises :class:`ParameterError` for the name of no job."""
+    if name not in JOBS:
+        raise ParameterError(f"unknown job {name!r}", action=f"one of {', '.join(JOBS)}")
+
+
+def refuse_parameters(job: str, given: Iterable[str]) -> None:
+    """Raises :class:`ParameterError` for the first name of a parameter that the job does not take."""
+    takes = JOBS[job].parameters
+    for name in given:
+        if name not in takes:
+            raise ParameterError(
+                f"parameter {name}: {job} does not take it", action=f"it takes {', '.join(takes) or 'none'}"
+            )

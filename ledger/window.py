@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from ledger.days import KST as KST
+from ledger.days import kst_day as kst_day
 from ledger.errors import ParameterError
 
-KST = ZoneInfo("Asia/Seoul")
 _INSTANT = timedelta(microseconds=1)
-
-
-def kst_day(instant: datetime) -> date:
-    """The KST business day that contains a UTC instant."""
-    return instant.astimezone(KST).date()
 
 
 def day_start(day: date) -> datetime:

@@ -12,7 +12,7 @@ from configs.settings import Settings, load_settings
 from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
-from ledger.jobs import JOBS
+from ledger.jobs import refuse_job, refuse_parameters
 from ledger.parameters import Pipeline, RunParameters, default_guardrail_window, resolve
 from ledger.rule_loading import read_seed
 from ledger.state import read_state
@@ -45,13 +45,12 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
 
     Raises :class:`ParameterError` or :class:`SettingsError` naming the parameter or setting that is wrong.
     """
-    if job not in JOBS:
-        raise ParameterError(f"unknown job {job!r}", action=f"one of {', '.join(JOBS)}")
+    refuse_job(job)
     settings = load_settings()
     given = {name: value for name, value in parameters.items() if value.strip()}
+    refuse_parameters(job, given)
     if job in JOB_PIPELINES:
         return _plan_pipeline(job, JOB_PIPELINES[job], given, partition, settings)
-    _refuse_unknown(job, given, JOBS[job].parameters)
     if job == RETENTION_JOB:
         retention_days(given.get("retention_days", ""), settings.retention.days)
         is_dry_run(given.get("dry_run", ""))
@@ -77,7 +76,6 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
 def _plan_pipeline(
     job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
 ) -> list[Launch]:
-    _refuse_unknown(job, given, JOBS[job].parameters)
     ledger = ledger_of(settings)
     now = ledger.now()
     what = resolve(
@@ -142,14 +140,6 @@ def _incremental(job: str, window: Window, shared: Mapping[str, str]) -> Launch:
     """An incremental run belongs to the daily partition of its window's last instant."""
     times = {"start_ts": window.start.isoformat(), "end_ts": window.end.isoformat()}
     return Launch(job, window.date_kst, {**shared, **times, "run_mode": "incremental"})
-
-
-def _refuse_unknown(job: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> None:
-    for name in given:
-        if name not in allowed:
-            raise ParameterError(
-                f"parameter {name}: {job} does not take it", action=f"it takes {', '.join(allowed) or 'none'}"
-            )
 
 
 def _partition(text: str | None, settings: Settings, *, including_today: bool) -> date | None:

@@ -45,7 +45,7 @@ _LEVELS = {"critical", "debug", "error", "exception", "info", "log", "warning"}
 # Who may write by themselves, and what: everything else is a finding.
 _TERMINAL = {
     "orchestration/cli/terminal.py": "say, tell and write: each line is made printable here",
-    "orchestration/cli/entry.py": "the handler of progress lines, whose records are printable",
+    "orchestration/cli/surroundings.py": "the handler of progress lines, whose records are printable",
     "orchestration/cli/output.py": "a CSV cell by cell, a JSON document",
     "orchestration/demo.py": "the story of `make demo`, about data that it generated itself",
     "orchestration/ui.py": "two sentences of `make ui`",

@@ -2,63 +2,93 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import click
+
+from ledger.days import days_between, kst_day
 from ledger.errors import ParameterError
-from orchestration.cli import arguments as given
-from orchestration.cli.looking import tables
-from orchestration.cli.output import say_json, table_text
-from orchestration.cli.terminal import say
+from orchestration.cli.arguments import Day
+from orchestration.cli.command import Command
+from orchestration.cli.lakehouse import tables
+from orchestration.cli.output import say_json, say_table
+from orchestration.cli.terminal import say, shows_styles, write
 
 if TYPE_CHECKING:
+    from operations.evidence import Evidence
     from operations.verdicts import DayVerdict
 
 NOT_WELL = 3
 
 
-def verdict(arguments: argparse.Namespace) -> int:
+@click.command(
+    "verdict",
+    cls=Command,
+    help="does the money of a KST day add up? exit 3 if not",
+    examples=["ledgerctl verdict 2026-02-01", "ledgerctl verdict 2026-02-01 --json"],
+)
+@click.argument("day", metavar="day", type=Day("day"), help="KST day, YYYY-MM-DD")
+def verdict(day: date, as_json: bool) -> int:
+    _refuse_future("day", day)
     from operations.evidence import evidence_of
     from operations.verdicts import day_verdicts
-    from orchestration.report import day_dict, day_text
+    from orchestration.report import day_dict
 
-    day = given.kst_date("day", arguments.day)
-    _refuse_future("day", day)
     with tables() as lakehouse:
         (found,) = day_verdicts(lakehouse, [day])
         evidence = evidence_of(lakehouse, found)
-    if arguments.json:
+    if as_json:
         say_json(day_dict(found, evidence))
     else:
-        say(verdict_table([found]))
-        say(day_text(found, evidence))
+        say_verdicts([found])
+        say_day(found, evidence)
     return code_of([found])
 
 
-def verdicts(arguments: argparse.Namespace) -> int:
+@click.command(
+    "verdicts",
+    cls=Command,
+    help="does the money add up? a line per KST day (default: this month, to yesterday); exit 3 if not on all",
+    short_help="the same, a line per day (default: this month, to yesterday)",
+    examples=["ledgerctl verdicts", "ledgerctl verdicts --from 2026-02-01 --to 2026-02-28"],
+)
+@click.option("--from", "start", metavar="D", type=Day("from"), help="first KST day, YYYY-MM-DD")
+@click.option("--to", "end", metavar="D", type=Day("to"), help="last KST day, inclusive, YYYY-MM-DD")
+def verdicts(start: date | None, end: date | None, as_json: bool) -> int:
+    days = _asked(start, end, _today())
     from operations.verdicts import day_verdicts
     from orchestration.report import as_dict, tally
 
-    days = _asked(
-        given.optional_date("from", arguments.start), given.optional_date("to", arguments.end), _today()
-    )
     with tables() as lakehouse:
         found = day_verdicts(lakehouse, days)
-    if arguments.json:
+    if as_json:
         say_json([as_dict(each) for each in found])
     else:
-        say(verdict_table(found))
+        say_verdicts(found)
         say(tally(found))
     return code_of(found)
 
 
-def verdict_table(found: Sequence[DayVerdict]) -> str:
+def say_verdicts(found: Sequence[DayVerdict]) -> None:
     """One line per KST day, in the order given."""
     from orchestration.report import COLUMNS, as_dict
 
-    return table_text(COLUMNS, [as_dict(each) for each in found])
+    say_table(COLUMNS, [as_dict(each) for each in found])
+
+
+def say_day(found: DayVerdict, evidence: Evidence) -> None:
+    """The day in a few lines, of which the first says whether the money adds up."""
+    from orchestration.report import day_text
+
+    text = day_text(found, evidence)
+    if not shows_styles():
+        say(text)
+        return
+    from orchestration.cli.styled import headed
+
+    write(headed(text, is_good=found.adds_up))
 
 
 def code_of(found: Sequence[DayVerdict]) -> int:
@@ -68,8 +98,6 @@ def code_of(found: Sequence[DayVerdict]) -> int:
 
 def _asked(first: date | None, last: date | None, today: date) -> list[date]:
     """The days asked for; by default the month of yesterday, up to yesterday: the newest day that can be done."""
-    from orchestration.backfill import days_between
-
     last = last or max(first or date.min, today - timedelta(days=1))
     _refuse_future("to", last)
     return days_between(first or last.replace(day=1), last)
@@ -81,6 +109,4 @@ def _refuse_future(name: str, day: date) -> None:
 
 
 def _today() -> date:
-    from ledger.window import kst_day
-
     return kst_day(datetime.now(UTC))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Sequence
 
-from configs.settings import SETTING_PREFIX
+import click
+
 from ledger.errors import LedgerError, ParameterError, SettingsError
-from ledger.shortages import is_panic, require
-from ledger.shown import escape_log_records
+from ledger.shortages import is_panic
 from orchestration.cli import terminal
-from orchestration.cli.parser import parser, settings_given
-from resources.interrupts import MESSAGE, interruptible
-from resources.shared_host import keep_files_private
+from orchestration.cli.command import Call
+from orchestration.cli.commands import LEDGERCTL
+from orchestration.cli.usage import refusal
+from resources.interrupts import MESSAGE
 
 _GC_THRESHOLD = 100_000
 
@@ -36,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
     """Run one command. ``may_exit``: see :func:`resources.interrupts.interruptible`."""
     terminal.prepare()
     try:
-        return _run(argv, may_exit=may_exit)
+        return _run(list(sys.argv[1:] if argv is None else argv), Call(may_exit))
     except (ParameterError, SettingsError) as error:
         terminal.tell(str(error))
         return 2
@@ -55,70 +52,18 @@ def main(argv: Sequence[str] | None = None, *, may_exit: bool = False) -> int:
         return 1
 
 
-def _run(argv: Sequence[str] | None, *, may_exit: bool) -> int:
+def _run(argv: list[str], call: Call) -> int:
+    """As click's own ``main`` would, but that it speaks and exits by itself, also where nobody reads any more."""
     try:
-        arguments = parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
-    except SystemExit as stop:  # the help, or bad usage
-        terminal.flush()
-        return int(stop.code or 0)
-    _show_progress()
-    keep_files_private()
-    require()
-    with _overriding(settings_given(arguments)), interruptible(may_exit=may_exit):
-        return int(arguments.command(arguments))
-
-
-def _joined(argv: Sequence[str]) -> list[str]:
-    """``--order -amount`` as one word: argparse would take the second for an option."""
-    joined: list[str] = []
-    for word in argv:
-        if joined and joined[-1] == "--order" and word.startswith("-"):
-            joined[-1] = f"--order={word}"
-        else:
-            joined.append(word)
-    return joined
+        with LEDGERCTL.make_context("ledgerctl", argv, obj=call) as ctx:
+            return int(LEDGERCTL.invoke(ctx))
+    except click.exceptions.Exit as end:  # the help
+        return end.exit_code
+    except click.UsageError as error:
+        raise refusal(error) from None
 
 
 def _first_line(error: BaseException) -> str:
-    from ledger.pipelines.attempt import first_line
+    from ledger.faults import first_line
 
     return first_line(error)
-
-
-@contextmanager
-def _overriding(texts: Sequence[str]) -> Iterator[None]:
-    """Settings of the command line, for this command; they win over the environment."""
-    before = dict(os.environ)
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise SettingsError(f"--set: {text!r} is not of the form section.key=value")
-        os.environ[SETTING_PREFIX + name.strip().replace(".", "__").upper()] = value
-    try:
-        yield
-    finally:
-        if texts:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-class _Elapsed(logging.Formatter):
-    """Progress lines with the time since the command started."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._start = time.monotonic()
-
-    def format(self, record: logging.LogRecord) -> str:
-        elapsed = timedelta(seconds=int(time.monotonic() - self._start))
-        return f"[{elapsed}] {record.getMessage()}"
-
-
-def _show_progress() -> None:
-    escape_log_records()
-    logger = logging.getLogger("ledger")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Elapsed())
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ledger.shown import shown
 from operations.values import as_json, as_text
-from orchestration.cli.terminal import can_show, say, write
+from orchestration.cli.terminal import can_show, say, shows_styles, tell, write
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_MOST_STYLED = 1_000  # rows; beyond, nobody looks for styles, and drawing them takes longer than the question
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
@@ -56,6 +57,42 @@ def _cell(text: str) -> str:
     kept = re.split(r"([\t\r\n])", text)
     safe = text if text.isprintable() else "".join(p if p in ("\t", "\r", "\n") else shown(p) for p in kept)
     return f"'{safe}" if safe.startswith(_FORMULA) and not _NUMBER.fullmatch(safe) else safe
+
+
+def say_rows(
+    what: str,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    total: int,
+    *,
+    as_json: bool,
+    as_csv: bool = False,
+) -> None:
+    """Rows as they were asked for, and how many of how many these are."""
+    if as_json:
+        say_json(rows)
+    elif as_csv:
+        say_csv(columns, rows)
+    elif not rows:
+        say(f"{what}: no rows")
+        return
+    else:
+        say_table(columns, rows)
+        say(how_many(len(rows), total))
+        return
+    if len(rows) < total:  # on standard error: the other is for a machine
+        tell(how_many(len(rows), total))
+
+
+def say_table(names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Rows as a table: as :func:`table_text`, but that a person at a terminal gets it with styles."""
+    rows = list(rows)
+    if not shows_styles() or len(rows) > _MOST_STYLED:
+        say(table_text(names, rows))
+        return
+    from orchestration.cli.styled import table
+
+    write(table(names, rows))
 
 
 def table_text(names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

@@ -54,12 +54,6 @@ def write(text: str) -> None:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
-def flush() -> None:
-    """Text that others (the help) have left to be written."""
-    if sys.stdout is not None:
-        write("")
-
-
 def tell(text: str) -> None:
     """A printable line on standard error, where anybody reads it."""
     try:
@@ -67,6 +61,12 @@ def tell(text: str) -> None:
     except OSError:
         if sys.stderr is not None:
             _discard(sys.stderr)
+
+
+def shows_styles() -> bool:
+    """Whether standard output is a terminal with styles: a person reads it, not a program."""
+    out = sys.stdout
+    return out is not None and not out.closed and out.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def can_show(text: str) -> bool:

@@ -122,14 +122,6 @@ def test_fallback_is_refused_in_production(
     assert "rule_load_mode" in done.err
 
 
-@pytest.mark.parametrize("command", [("--help",), ("run", "--help"), ("day", "--help"), ("mock", "--help")])
-def test_help_is_exit_0(command: tuple[str, ...], no_spark: Callable[[], int]) -> None:
-    """INV-28"""
-    done = ledgerctl(*command)
-    assert (done.code, no_spark()) == (0, 0)
-    assert "usage: ledgerctl" in done.out
-
-
 def test_parameters_may_hold_commas_and_come_in_parts() -> None:
     """INV-17: a comma separates only before the next ``name=``."""
     given = run_parameters(

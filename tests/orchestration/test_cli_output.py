@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
-from orchestration.cli.output import how_many, say_csv, table_text, to_json
+from orchestration.cli.output import how_many, say_csv, say_table, table_text, to_json
 from orchestration.cli.terminal import prepare, say
 
 ROW = {
@@ -87,6 +88,70 @@ def test_a_table_stays_a_table_whatever_its_values() -> None:
         r"a\nthe money adds up  1",
         "카페                  22",
     ]
+
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+HOSTILE = [
+    "[red]u1[/red]",
+    "[link=https://x]u[/]",
+    ":boom: u",
+    "\x1b[31mu",
+    "https://x/y",
+    "카페",
+    "é\u0301",
+    "👩‍👩‍👧",
+    "[",
+    "",
+]
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output is a terminal of 60 columns."""
+    monkeypatch.setattr("orchestration.cli.output.shows_styles", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_a_terminal_shows_values_as_they_are(at_a_terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing in a value is markup, a link or a picture; the text is that of the plain table."""
+    rows = [{"wallet_id": value, "n": n} for n, value in enumerate(HOSTILE)]
+    say_table(["wallet_id", "n"], rows)
+    text = STYLE.sub("", capsys.readouterr().out)
+    assert [line.split() for line in text.splitlines()] == [
+        line.split() for line in table_text(["wallet_id", "n"], rows).splitlines()
+    ]
+
+
+def test_a_terminal_that_is_too_narrow_loses_no_character(
+    at_a_terminal: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence is wrapped in its column; an identifier and an amount stay in one piece, whatever the width."""
+    ids, amount = [f"{n}-" + "x" * 90 for n in range(2)], "-123456789012345678.00"
+    sentence = "landing file is not readable: " + " ".join(f"word{n}" for n in range(40))
+    rows = [{"tx_id": tx_id, "amount": amount, "message": sentence} for tx_id in ids]
+    say_table(["tx_id", "amount", "message"], rows)
+    text = STYLE.sub("", capsys.readouterr().out)
+    for whole in (*ids, amount, *sentence.split()):
+        assert whole in text.split()
+    assert max(map(len, text.splitlines())) < len(table_text(["message"], rows[:1]).splitlines()[1])
+
+
+def test_only_our_own_words_are_coloured(at_a_terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+    say_table(["verdict", "wallet_id"], [{"verdict": "does_not_add_up", "wallet_id": "adds_up"}])
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.startswith("\x1b[1m")
+    assert "\x1b[1;31mdoes_not_add_up\x1b[0m" in row
+    assert "\x1b[32m" not in row
+    assert STYLE.sub("", row).split() == ["does_not_add_up", "adds_up"]
+
+
+def test_a_table_of_many_rows_is_plain_everywhere(
+    at_a_terminal: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"n": n} for n in range(1_001)]
+    say_table(["n"], rows)
+    assert capsys.readouterr().out == f"{table_text(['n'], rows)}\n"
 
 
 def test_nothing_is_cut_in_silence() -> None:
