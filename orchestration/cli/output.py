@@ -14,7 +14,7 @@ from operations.values import as_json, as_text
 from orchestration.cli.terminal import can_show, say, shows_styles, tell, write
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_MOST_STYLED = 1_000  # rows; beyond, nobody looks for styles, and drawing them takes longer than the question
+_MOST_STYLED = 200  # rows; beyond, nobody looks for styles, and drawing them takes longer than the question
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
