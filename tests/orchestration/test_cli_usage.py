@@ -18,10 +18,10 @@ from assets.retention import RetentionParameters
 from assets.rules import SyncParameters
 from configs.settings import ROOT
 from ledger.jobs import JOBS, PARAMETERS
+from ledger.parameters import RunParameters
 from orchestration.cli.command import CommandGroup, Helped
 from orchestration.cli.commands import LEDGERCTL
 from orchestration.jobs import JOB_OPS, all_jobs
-from resources.parameters import RunParameters
 from tests.support import Home, ledgerctl
 
 HEAVY = ("dagster", "pyspark", "pysail", "deltalake", "pandas", "pyarrow", "rich")
