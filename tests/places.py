@@ -46,6 +46,7 @@ _LEVELS = {"critical", "debug", "error", "exception", "info", "log", "warning"}
 _TERMINAL = {
     "orchestration/cli/terminal.py": "say, tell and write: each line is made printable here",
     "orchestration/cli/surroundings.py": "the handler of progress lines, whose records are printable",
+    "orchestration/cli/styled.py": "printable cells and lines into a buffer, which terminal.write sends",
     "orchestration/cli/output.py": "a CSV cell by cell, a JSON document",
     "orchestration/demo.py": "the story of `make demo`, about data that it generated itself",
     "orchestration/ui.py": "two sentences of `make ui`",

@@ -51,9 +51,8 @@ class Helped(click.Command):
         more: Callable[[], str] | None = None,
         **attributes: Any,
     ) -> None:
-        attributes.setdefault(
-            "short_help", attributes.get("help")
-        )  # whole, where click would cut the long one
+        # In the list of commands it stands whole, where click would cut a long one.
+        attributes.setdefault("short_help", attributes.get("help"))
         attributes["context_settings"] = {"max_content_width": _WIDEST_HELP, "show_default": True}
         attributes["add_help_option"] = False
         super().__init__(*arguments, **attributes)
@@ -131,16 +130,19 @@ class Command(Helped):
             return super().invoke(ctx)
 
 
-class CommandGroup(click.Group, Command):
-    """A command that has actions below it, in the order in which they are named."""
-
-    command_class = Command
-
+class _Ordered(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added, which is that of an operator's day."""
         return list(self.commands)
 
 
-class Root(click.Group, Helped):
+class CommandGroup(_Ordered, Command):
+    """A command that has actions below it."""
+
+    command_class = Command
+
+
+class Root(_Ordered, Helped):
     """``ledgerctl``: does nothing without a command."""
 
     def __init__(self, name: str, **attributes: Any) -> None:
@@ -150,9 +152,6 @@ class Root(click.Group, Helped):
         if not args:
             raise click.UsageError(f"COMMAND: missing; one of {', '.join(self.commands)}", ctx)
         return super().parse_args(ctx, args)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
 
 
 def _say_help(ctx: click.Context, _: click.Parameter, given: bool) -> None:
