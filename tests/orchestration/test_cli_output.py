@@ -129,10 +129,11 @@ def test_a_terminal_that_is_too_narrow_loses_no_character(
     """A sentence is wrapped in its column; an identifier and an amount stay in one piece, whatever the width."""
     ids, amount = [f"{n}-" + "x" * 90 for n in range(2)], "-123456789012345678.00"
     sentence = "landing file is not readable: " + " ".join(f"word{n}" for n in range(40))
-    rows = [{"tx_id": tx_id, "amount": amount, "message": sentence} for tx_id in ids]
-    say_table(["tx_id", "amount", "message"], rows)
+    keys = [f"tx_id='{tx_id}', user_id='u'" for tx_id in ids]
+    rows = [{"key": key, "amount": amount, "message": sentence} for key in keys]
+    say_table(["key", "amount", "message"], rows)
     text = STYLE.sub("", capsys.readouterr().out)
-    for whole in (*ids, amount, *sentence.split()):
+    for whole in (*" ".join(keys).split(), amount, *sentence.split()):
         assert whole in text.split()
     assert max(map(len, text.splitlines())) < len(table_text(["message"], rows[:1]).splitlines()[1])
 
