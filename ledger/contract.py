@@ -56,7 +56,6 @@ class Table:
     partition_by: str | None = None
     identifying: frozenset[str] = frozenset()
     nullable_in_storage: bool = False
-    internal: bool = False
 
     @property
     def full_name(self) -> str:

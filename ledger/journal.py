@@ -18,8 +18,7 @@ from pyspark.sql import functions as F
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.instants import from_micros
-from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
-from ledger.silver.internal import DAY_CHANGES
+from ledger.silver import day_changes, ledger_entries, order_events, order_items, products, wallet_snapshot
 from ledger.state import PipelineName
 from ledger.window import Window
 
@@ -134,7 +133,7 @@ def _is_read(note: Note, pipeline: PipelineName) -> bool:
 def read_journal(lakehouse: Lakehouse) -> Journal:
     """The journal as it stands. At most one query."""
     notes = []
-    for row in lakehouse.answer(DAY_CHANGES, _note_rows):
+    for row in lakehouse.answer(day_changes.TABLE, _note_rows):
         values = row.asDict() | {name: from_micros(row[name]) for name in _TIMES}
         window = Window(values.pop("window_start_ts"), values.pop("window_end_ts"))
         notes.append(Note(window=window, **values))
@@ -143,7 +142,7 @@ def read_journal(lakehouse: Lakehouse) -> Journal:
 
 def _note_rows(table: DataFrame) -> DataFrame:
     return table.select(
-        *[F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in DAY_CHANGES.column_names]
+        *[F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in day_changes.TABLE.column_names]
     )
 
 
@@ -161,14 +160,14 @@ def append_notes(
     """
     for _ in range(_MAX_TRIES):
         placed = [replace(note, seq=journal.newest_seq + 1) for note in notes]
-        rows = lakehouse.rows(DAY_CHANGES, [_record(note) for note in placed])
+        rows = lakehouse.rows(day_changes.TABLE, [_record(note) for note in placed])
         if lakehouse.append_after(
-            DAY_CHANGES, rows, order="seq", newest=str(journal.newest_seq), expected=len(placed)
+            day_changes.TABLE, rows, order="seq", newest=str(journal.newest_seq), expected=len(placed)
         ):
             return Journal((*journal.notes, *placed))
         journal = read_journal(lakehouse)
         unless(journal)
-    raise CommitConflictError("others kept writing notes", table=DAY_CHANGES.full_name)
+    raise CommitConflictError("others kept writing notes", table=day_changes.TABLE.full_name)
 
 
 def _record(note: Note) -> dict[str, object]:

@@ -25,12 +25,14 @@ from ledger.gold import (
     pipeline_run_log,
     pipeline_state,
     recon_daily_snapshot_flow,
+    restatement_log,
+    state_repair_log,
 )
-from ledger.gold.internal import RESTATEMENT_LOG, STATE_REPAIR_LOG
 from ledger.silver import (
     bad_records,
+    day_changes,
     dq_status,
-    internal,
+    ledger_daily_flow,
     ledger_entries,
     order_events,
     order_items,
@@ -77,7 +79,9 @@ GOLD = tuple(
         dim_rule_scd2,
     )
 )
-INTERNAL = (internal.DAY_CHANGES, internal.LEDGER_DAILY_FLOW, RESTATEMENT_LOG, STATE_REPAIR_LOG)
+INTERNAL = tuple(
+    module.TABLE for module in (day_changes, ledger_daily_flow, restatement_log, state_repair_log)
+)
 ALL: tuple[Table, ...] = (*BRONZE, landing_file.TABLE, *SILVER, *GOLD, *INTERNAL)
 
 

@@ -21,8 +21,7 @@ from ledger.bronze.landing_file import newest_changes
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.due import silver_due
-from ledger.gold import exception_ledger, ledger_supply_balance_daily
-from ledger.gold.internal import RESTATEMENT_LOG
+from ledger.gold import exception_ledger, ledger_supply_balance_daily, restatement_log
 from ledger.instants import to_micros
 from ledger.journal import Journal, read_journal
 from ledger.side_by_side import side_by_side
@@ -251,7 +250,7 @@ def _quarantined_rows(table: DataFrame) -> DataFrame:
 
 def _restated(lakehouse: Lakehouse, scope: Scope) -> dict[date, int]:
     """How often the results of a day were replaced by others."""
-    return {row["date_kst"]: row["n"] for row in lakehouse.answer(RESTATEMENT_LOG, _restated_rows, scope)}
+    return {row["date_kst"]: row["n"] for row in lakehouse.answer(restatement_log.TABLE, _restated_rows, scope)}
 
 
 def _restated_rows(table: DataFrame) -> DataFrame:

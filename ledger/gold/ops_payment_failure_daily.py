@@ -1,6 +1,6 @@
 """Failed payments per merchant and day (spec section 7, ops)."""
 
-from ledger.gold.ops_payment_daily import outcome_table
+from ledger.gold.payment_outcomes import outcome_table
 
 TABLE = outcome_table(
     "ops_payment_failure_daily",

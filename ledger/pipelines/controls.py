@@ -24,7 +24,7 @@ from ledger.gold import (
     pipeline_state,
     recon_daily_snapshot_flow,
 )
-from ledger.gold.ops_payment_daily import outcome_per_merchant
+from ledger.gold.payment_outcomes import outcome_per_merchant
 from ledger.instants import from_micros
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.control_notes import note_computed, note_controlled, upstream_of
@@ -39,8 +39,7 @@ from ledger.quality.history import (
     supply_against_wallets,
 )
 from ledger.side_by_side import side_by_side
-from ledger.silver import ledger_entries, order_events, wallet_snapshot
-from ledger.silver.internal import LEDGER_DAILY_FLOW
+from ledger.silver import ledger_daily_flow, ledger_entries, order_events, wallet_snapshot
 from ledger.state import record_success
 from ledger.window import Window, kst_day, lit_date, lit_ts
 
@@ -182,7 +181,7 @@ def _pairing(run: Run, outcome: Outcome, entries: DataFrame) -> None:
 
 def _supply(run: Run, outcome: Outcome, window: Window) -> None:
     lakehouse, day, table = run.lakehouse, window.date_kst, ledger_supply_balance_daily.TABLE
-    flows = lakehouse.read(LEDGER_DAILY_FLOW).where(F.col("event_date_kst") <= lit_date(day))
+    flows = lakehouse.read(ledger_daily_flow.TABLE).where(F.col("event_date_kst") <= lit_date(day))
     issued = flows.agg(F.sum("issued_flow").alias("issued")).collect()[0]["issued"] or Decimal(0)
     # A snapshot exactly at the day's end still counts, and its partition is the next day's.
     around = Scope(day - timedelta(days=run.lookback_days), day + timedelta(days=1))

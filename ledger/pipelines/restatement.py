@@ -17,7 +17,7 @@ from ledger.bronze import user_wallets_raw
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
-from ledger.gold.internal import IDENTITY, RESTATEMENT_LOG
+from ledger.gold import restatement_log
 from ledger.instants import from_micros
 from ledger.journal import Note
 from ledger.money import RATE
@@ -74,10 +74,10 @@ def note_total(run: Run, outcome: Outcome, table: Table, rows: DataFrame, amount
 
 def restatements(lakehouse: Lakehouse, *, newest: int = 10) -> list[dict[str, object]]:
     """The newest restatements, one per run and day: how many figures moved, supply's difference, and the cause."""
-    if not lakehouse.exists(RESTATEMENT_LOG):
+    if not lakehouse.exists(restatement_log.TABLE):
         return []
     rows = (
-        lakehouse.read(RESTATEMENT_LOG)
+        lakehouse.read(restatement_log.TABLE)
         .groupBy("date_kst", "pipeline_name", "run_id")
         .agg(
             F.count(F.lit(1)).alias("figures"),
@@ -123,10 +123,10 @@ def _append(
         lambda a, b: a.unionAll(b), [_changes(changed, figure, restated, table, run) for figure in figures]
     )
     noted = run.lakehouse.append_new(
-        RESTATEMENT_LOG,
+        restatement_log.TABLE,
         changes,
-        identity=IDENTITY,
-        stored=run.lakehouse.read(RESTATEMENT_LOG, Scope.of([restated.day])),
+        identity=restatement_log.IDENTITY,
+        stored=run.lakehouse.read(restatement_log.TABLE, Scope.of([restated.day])),
     )
     if noted.inserted:
         outcome.facts[f"restated_{table.name}"] = noted.inserted
@@ -139,7 +139,7 @@ def _changes(changed: DataFrame, figure: str, restated: Restatement, table: Tabl
     """The rows of one figure that differ, in the table's contract."""
     before, after = F.col(f"o_{figure}").cast(RATE), F.col(f"n_{figure}").cast(RATE)
     zero = F.lit(0).cast(RATE)
-    return RESTATEMENT_LOG.conform(
+    return restatement_log.TABLE.conform(
         changed.where(~before.eqNullSafe(after)).select(
             lit_date(restated.day).alias("date_kst"),
             F.lit(restated.pipeline).alias("pipeline_name"),

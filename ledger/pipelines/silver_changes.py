@@ -20,8 +20,7 @@ from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.journal import Journal, Note, append_notes, read_journal
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import landing_of
-from ledger.silver import ledger_entries
-from ledger.silver.internal import DAY_CHANGES, LEDGER_DAILY_FLOW
+from ledger.silver import day_changes, ledger_daily_flow, ledger_entries
 from ledger.window import Window
 
 
@@ -91,7 +90,7 @@ def finish(run: Run, changes: Changes, *, landing_at: datetime | None) -> Journa
         if other and changes.notes:
             raise CommitConflictError(
                 f"run {other.run_id} of pipeline_silver was at work at the same time",
-                table=DAY_CHANGES.full_name,
+                table=day_changes.TABLE.full_name,
                 partition=str(window.date_kst),
                 action="run Silver for the day again",
             )
@@ -134,7 +133,7 @@ def refresh_daily_flow(run: Run, days: Iterable[date]) -> None:
     flow = wanted.select(F.col("day").cast("date").alias("event_date_kst")).join(
         issued_flow_per_day(entries), ["event_date_kst"], "left"
     )
-    rows = LEDGER_DAILY_FLOW.conform(
+    rows = ledger_daily_flow.TABLE.conform(
         flow.select(
             "event_date_kst",
             F.coalesce("issued_flow", F.lit(0)).alias("issued_flow"),
@@ -143,4 +142,4 @@ def refresh_daily_flow(run: Run, days: Iterable[date]) -> None:
             F.lit(run.clock().isoformat()).alias("refreshed_at"),
         )
     )
-    lakehouse.merge(LEDGER_DAILY_FLOW, lakehouse.stage(rows), scope=Scope())
+    lakehouse.merge(ledger_daily_flow.TABLE, lakehouse.stage(rows), scope=Scope())

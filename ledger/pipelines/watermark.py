@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ParameterError
-from ledger.gold.internal import STATE_REPAIR_LOG
+from ledger.gold import state_repair_log
 from ledger.state import PipelineName, PipelineState, read_state, update_state
 
 
@@ -35,7 +35,7 @@ def set_watermark(
             else "--to: there is none yet",
             action="it moves on when the days are run; only back by this command",
         )
-    lakehouse.create(STATE_REPAIR_LOG)  # a warehouse of an earlier release does not have it
+    lakehouse.create(state_repair_log.TABLE)  # a warehouse of an earlier release does not have it
     repair = {
         "pipeline_name": pipeline,
         "old_end": old,
@@ -44,8 +44,8 @@ def set_watermark(
         "reason": reason.strip(),
         "repaired_at": now,
     }
-    rows = lakehouse.rows(STATE_REPAIR_LOG, [repair])
-    lakehouse.append(STATE_REPAIR_LOG, rows, expected=1, is_checked=True)
+    rows = lakehouse.rows(state_repair_log.TABLE, [repair])
+    lakehouse.append(state_repair_log.TABLE, rows, expected=1, is_checked=True)
     return before, update_state(
         lakehouse, pipeline, lambda state: replace(state, last_processed_end=to), at=now
     )

@@ -11,12 +11,11 @@ from ledger.clock import refuse_far_ahead
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.errors import ClockError, ParameterError, ReadinessError
-from ledger.gold import pipeline_run_log, pipeline_state
-from ledger.gold.internal import STATE_REPAIR_LOG
+from ledger.gold import pipeline_run_log, pipeline_state, state_repair_log
 from ledger.pipelines.watermark import set_watermark
 from ledger.quality.health import RECENT, state_verdicts
 from ledger.readiness import check_ready
-from ledger.silver.internal import DAY_CHANGES
+from ledger.silver import day_changes
 from ledger.state import (
     Attempt,
     PipelineName,
@@ -36,7 +35,7 @@ MINUTE, TEN_MONTHS = timedelta(minutes=1), timedelta(days=304)
 @pytest.fixture
 def lake(lakehouse: Lakehouse) -> Lakehouse:
     """Empty state tables."""
-    for table in (pipeline_state.TABLE, pipeline_run_log.TABLE, DAY_CHANGES):
+    for table in (pipeline_state.TABLE, pipeline_run_log.TABLE, day_changes.TABLE):
         lakehouse.create(table)
     return lakehouse
 
@@ -132,7 +131,7 @@ def test_a_watermark_in_the_future_is_red_and_set_right_by_name(lake: Lakehouse)
     set_watermark(lake, "pipeline_a", NOON, by="on-call", reason="the clock was wrong", now=NOON + MINUTE)
     assert state_verdicts(lake, NOON + MINUTE, start=DAY)[0].passed
     assert read_state(lake, "pipeline_a").last_processed_end == NOON
-    (repair,) = lake.read(STATE_REPAIR_LOG).select("pipeline_name", "decided_by", "reason").collect()
+    (repair,) = lake.read(state_repair_log.TABLE).select("pipeline_name", "decided_by", "reason").collect()
     assert tuple(repair) == ("pipeline_a", "on-call", "the clock was wrong")
 
 

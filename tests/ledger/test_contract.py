@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -49,6 +51,11 @@ def test_a_contract_is_consistent(table: Table) -> None:
     assert table.grain
     assert all(column.comment for column in table.columns), "every column says what it means"
     assert bool(table.key) == (table.write in ("merge", "scd2") or table in BRONZE)
+
+
+def test_every_table_is_one_file() -> None:
+    """The module is named as its table, and the contract is its ``TABLE``."""
+    assert [importlib.import_module(f"ledger.{table.full_name}").TABLE for table in ALL] == list(ALL)
 
 
 @pytest.mark.parametrize("table", ALL, ids=lambda t: t.full_name)

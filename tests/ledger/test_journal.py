@@ -10,7 +10,7 @@ import pytest
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.journal import Journal, Note, Phase, append_notes, read_journal
-from ledger.silver.internal import DAY_CHANGES
+from ledger.silver import day_changes
 from ledger.state import PipelineName
 from ledger.window import Window
 
@@ -118,7 +118,7 @@ def test_results_stand_on_the_earliest_of_what_their_operations_read() -> None:
 
 
 def test_notes_are_placed_behind_those_that_others_wrote_meanwhile(lakehouse: Lakehouse) -> None:
-    lakehouse.create(DAY_CHANGES)
+    lakehouse.create(day_changes.TABLE)
     stale = read_journal(lakehouse)
     append_notes(lakehouse, stale, [silver(0, "under_way", DAY), silver(0, "under_way", NEXT)])
     known = append_notes(lakehouse, stale, [controlled(0, DAY, read_from=0)])
@@ -131,7 +131,7 @@ def test_notes_are_placed_behind_those_that_others_wrote_meanwhile(lakehouse: La
 
 
 def test_a_note_can_be_withheld_because_of_what_others_wrote(lakehouse: Lakehouse) -> None:
-    lakehouse.create(DAY_CHANGES)
+    lakehouse.create(day_changes.TABLE)
     stale = read_journal(lakehouse)
     append_notes(lakehouse, stale, [silver(0, "under_way", DAY)])
 

@@ -14,7 +14,7 @@ from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import from_micros
 from ledger.readiness import check_ready
-from ledger.silver.internal import DAY_CHANGES
+from ledger.silver import day_changes
 from ledger.state import (
     Attempt,
     PipelineName,
@@ -33,7 +33,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 @pytest.fixture
 def lake(lakehouse: Lakehouse) -> Lakehouse:
     """Empty state tables."""
-    for table in (pipeline_state.TABLE, pipeline_run_log.TABLE, DAY_CHANGES):
+    for table in (pipeline_state.TABLE, pipeline_run_log.TABLE, day_changes.TABLE):
         lakehouse.create(table)
     return lakehouse
 

@@ -18,7 +18,7 @@ from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.checks.verdicts import MONEY
 from configs.settings import load_settings
-from ledger.tables import ALL, by_name
+from ledger.tables import ALL, INTERNAL, by_name
 from orchestration.definitions import defs
 from orchestration.jobs import JOB_OPS, all_assets, all_checks, all_jobs
 from resources.environments import resources
@@ -98,7 +98,7 @@ def test_every_public_table_is_an_asset() -> None:
         tables[".".join(key.path[:2])] = tables.get(".".join(key.path[:2]), 0) + 1
     # The run log is written with the state, the landing log with Bronze; they have no asset of their own.
     logs = {"gold.pipeline_run_log", "bronze.landing_file"}
-    public = {t.full_name for t in ALL if not t.internal} - logs
+    public = {t.full_name for t in ALL if t not in INTERNAL} - logs
     assert set(tables) == public
     assert {t: n for t, n in tables.items() if n > 1} == {
         "gold.exception_ledger": 3,

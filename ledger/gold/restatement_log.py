@@ -1,11 +1,11 @@
-"""Internal tables: what reruns changed (spec section 2, Convergence), and what an operator set right in the state."""
+"""Figures of controlled days that a rerun changed (spec section 2, Convergence)."""
 
 from __future__ import annotations
 
 from ledger.contract import Table, opt, req
 from ledger.money import RATE
 
-RESTATEMENT_LOG = Table(
+TABLE = Table(
     schema="gold",
     name="restatement_log",
     description="Every figure of a controlled day that a later run of the day changed, with the cause.",
@@ -37,26 +37,9 @@ RESTATEMENT_LOG = Table(
     write="append",
     partition_by="date_kst",
     identifying=frozenset({"row_key"}),
-    internal=True,
 )
 # A run that is repeated after a crash notes the same change again: all but the clock and the run make it the same.
 IDENTITY = (
     *("pipeline_name", "table_name", "row_key", "metric", "old_value", "new_value"),
     *("previous_run_id", "caused_by_runs"),
-)
-STATE_REPAIR_LOG = Table(
-    schema="gold",
-    name="state_repair_log",
-    description="Every watermark that an operator set right, who decided it and why.",
-    grain="one repair of one pipeline's watermark",
-    columns=(
-        req("pipeline_name", "string", "pipeline whose watermark was set"),
-        opt("old_end", "timestamp", "last_processed_end before; null: there was none"),
-        req("new_end", "timestamp", "last_processed_end since"),
-        req("decided_by", "string", "who decided it"),
-        req("reason", "string", "why"),
-        req("repaired_at", "timestamp", "UTC instant of the host's clock, for people"),
-    ),
-    write="append",
-    internal=True,
 )

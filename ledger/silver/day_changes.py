@@ -1,11 +1,10 @@
-"""Two internal tables: the order of what Silver changes and controls read, and B's flat cost (spec sections 2 and 7)."""
+"""The order of what Silver changes and what the controls read (spec section 2, Convergence)."""
 
 from __future__ import annotations
 
 from ledger.contract import Table, opt, req
-from ledger.money import MONEY
 
-DAY_CHANGES = Table(
+TABLE = Table(
     schema="silver",
     name="day_changes",
     description="Which KST days Silver changes, written ahead of its merges and after them, and from which of these"
@@ -26,21 +25,4 @@ DAY_CHANGES = Table(
         req("changed_at", "timestamp", "UTC instant of the run's clock, for people"),
     ),
     write="append",
-    internal=True,
-)
-LEDGER_DAILY_FLOW = Table(
-    schema="silver",
-    name="ledger_daily_flow",
-    description="Issued supply per KST day, so that cumulative supply does not read the whole history.",
-    grain="one KST day",
-    columns=(
-        req("event_date_kst", "date", "KST day"),
-        req("issued_flow", MONEY, "MINT and CHARGE less BURN and WITHDRAW of the day, KRW"),
-        req("entry_cnt", "bigint", "entries of the day"),
-        req("run_id", "string", "run that refreshed the row"),
-        req("refreshed_at", "timestamp", "UTC instant of the run's clock, for people"),
-    ),
-    write="merge",
-    key=("event_date_kst",),
-    internal=True,
 )
