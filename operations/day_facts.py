@@ -250,7 +250,9 @@ def _quarantined_rows(table: DataFrame) -> DataFrame:
 
 def _restated(lakehouse: Lakehouse, scope: Scope) -> dict[date, int]:
     """How often the results of a day were replaced by others."""
-    return {row["date_kst"]: row["n"] for row in lakehouse.answer(restatement_log.TABLE, _restated_rows, scope)}
+    return {
+        row["date_kst"]: row["n"] for row in lakehouse.answer(restatement_log.TABLE, _restated_rows, scope)
+    }
 
 
 def _restated_rows(table: DataFrame) -> DataFrame:

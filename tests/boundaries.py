@@ -1,7 +1,7 @@
 """The write boundaries of a run: before and after every commit to a Delta table.
 
-The product has no hook for tests. Every commit goes through ``retry_conflicts`` as :mod:`ledger.delta.lakehouse` and
-:mod:`ledger.delta.values` name it, or creates a table; all are wrapped here, in the process that runs the command.
+The product has no hook for tests. Every commit, a creation and a new column among them, goes through
+``commits.retry_conflicts``, which is wrapped here, in the process that runs the command.
 """
 
 from __future__ import annotations
@@ -12,33 +12,22 @@ from typing import Any
 
 import pytest
 
-from ledger.contract import Table
-from ledger.delta import commits, lakehouse, values
+from ledger.delta import commits
 
 
 @contextlib.contextmanager
 def boundaries(reached: Callable[[str], None]) -> Iterator[None]:
     """Call ``reached`` with ``before <table>`` and ``after <table>`` around every commit."""
-    commit, create = commits.retry_conflicts, lakehouse.Lakehouse.create
+    commit = commits.retry_conflicts
 
-    def observed_commit(write: Callable[[], Any], table: str, **options: Any) -> Any:
+    def observed(write: Callable[[], Any], table: str, **options: Any) -> Any:
         reached(f"before {table}")
         result = commit(write, table, **options)
         reached(f"after {table}")
         return result
 
-    def observed_create(self: lakehouse.Lakehouse, table: Table) -> bool:
-        if self.exists(table):
-            return create(self, table)
-        reached(f"before creating {table.full_name}")
-        created = create(self, table)
-        reached(f"after creating {table.full_name}")
-        return created
-
     with pytest.MonkeyPatch.context() as patch:
-        for module in (lakehouse, values):
-            patch.setattr(module, "retry_conflicts", observed_commit)
-        patch.setattr(lakehouse.Lakehouse, "create", observed_create)
+        patch.setattr(commits, "retry_conflicts", observed)
         yield
 
 

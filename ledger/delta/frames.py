@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow.parquet as pq
 from pyspark.errors import PySparkException
@@ -14,9 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from ledger.contract import Table
-from ledger.delta.row_checks import NameUser, check_values, unnamed
+from ledger.delta.row_checks import NameUser, check_values
 from ledger.delta.stages import Stages, refuse_cut, sweep_stages
-from ledger.delta.tables import DeltaTables
 from ledger.errors import LedgerError
 from ledger.faults import named
 
@@ -25,28 +23,20 @@ _SCRATCH = "temporary files (TMPDIR)"
 _NO_STATISTICS = ("delta.dataSkippingNumIndexedCols", "0")
 
 
-class Frames(DeltaTables):
-    """Delta tables, and frames beside them. As a context manager it drops staged results at the end."""
+class Frames:
+    """Frames of one process. What is staged lives from :meth:`open` to :meth:`close`."""
 
-    def __init__(
-        self,
-        spark: SparkSession,
-        *,
-        warehouse: str,
-        catalog: str | None = None,
-        name_user: NameUser = unnamed,
-    ) -> None:
-        super().__init__(spark, warehouse=warehouse, catalog=catalog)
-        self._name_user = name_user
+    def __init__(self, spark: SparkSession, *, is_embedded: bool, name_user: NameUser) -> None:
+        self.name_user = name_user
+        self._spark, self._is_embedded = spark, is_embedded
         self._stages = Stages()
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Remove what killed processes left behind."""
         sweep_stages()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def close(self, error: BaseException | None = None) -> None:
+        """Drop what is staged; raises :class:`StorageError` when its loss explains ``error``."""
         lost = self._stages.lost() if isinstance(error, Exception) else None
         self._stages.clear()
         if lost is not None and not isinstance(error, LedgerError):
@@ -59,9 +49,9 @@ class Frames(DeltaTables):
 
     def scratch_rows(self, file: Path, schema: StructType, *, rows: int) -> DataFrame:
         """So many rows of a Parquet file that this process wrote, alone in a :meth:`scratch_folder`."""
-        if not self.is_embedded:
+        if not self._is_embedded:
             refuse_cut(file, rows=rows)
-            return self.spark.createDataFrame(pq.read_table(file))
+            return self._spark.createDataFrame(pq.read_table(file))
         with _named():
             folder = self._stages.seal_file(file, schema, rows=rows)
         return self._staged(folder)
@@ -85,18 +75,18 @@ class Frames(DeltaTables):
         context can touch them. Raises :class:`KeyViolationError` for a missing value in a required column.
         """
         records = list(records)
-        check_values(table, records, self._name_user)
+        check_values(table, records, self.name_user)
         nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
         schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
         data = [
             tuple(r.get(n) if n in nested or r.get(n) is None else str(r[n]) for n in table.column_names)
             for r in records
         ]
-        return table.conform(self.spark.createDataFrame(data, schema))
+        return table.conform(self._spark.createDataFrame(data, schema))
 
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""
-        if not self.is_embedded:
+        if not self._is_embedded:
             return self._stages.persist(df)
         folder = self.scratch_folder()
         with _named():
@@ -105,7 +95,7 @@ class Frames(DeltaTables):
         return self._staged(folder)
 
     def _staged(self, folder: Path) -> DataFrame:
-        return self.spark.read.format("delta").load(str(folder))
+        return self._spark.read.format("delta").load(str(folder))
 
 
 @contextmanager

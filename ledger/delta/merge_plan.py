@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.delta.merge import FATE, Change
+from ledger.delta.merge_sql import FATE, Change
 from ledger.delta.scope import Scope
-
-_SHOWN_KEYS = 3
 
 
 @dataclass(frozen=True)
@@ -77,50 +75,23 @@ class MergePlan:
         return sum(row["count"] for row in self.counts if holds(row))
 
 
-def same_keys(table: Table, stored: DataFrame, source: DataFrame) -> DataFrame:
-    """The stored keys that the source has too: on an ordinary day none, and no other column is read to know it."""
-    keys = list(table.key)
-    t, s = stored.select(*keys).alias("t"), source.select(*keys).alias("s")
-    return t.join(s, [F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in keys], "left_semi")
-
-
-def most_per_key(table: Table, known: DataFrame, delete_when: str | None) -> int | None:
-    """How many of the stored rows ``known`` share one key, at most; None without a row.
-
-    Of rows that several writers store, those count that are this merge's own (``delete_when``).
-    """
-    row = _per_key(table, known, delete_when).agg(F.max("_rows").alias("most")).collect()[0]
-    return None if row["most"] is None else int(row["most"])
-
-
-def repeated(table: Table, known: DataFrame, delete_when: str | None = None) -> list[Row]:
-    """A few of the keys that several rows share."""
-    return _per_key(table, known, delete_when).where("_rows > 1").limit(_SHOWN_KEYS).collect()
-
-
-def _per_key(table: Table, known: DataFrame, delete_when: str | None) -> DataFrame:
-    mine = F.expr(f"CASE WHEN {delete_when or 'true'} THEN 1 ELSE 0 END")
-    return known.alias("t").groupBy(*table.key).agg(F.sum(mine).alias("_rows"))
-
-
-def all_new(table: Table, source: DataFrame, scope: Scope, change: Change) -> MergePlan:
-    """The plan when no key of the source is stored: every row is inserted."""
-    part = [F.col(table.partition_by).alias("_new_part")] if table.partition_by else []
-    counts = source.groupBy(*part).count() if part else source.agg(F.count(F.lit(1)).alias("count"))
-    rows = [
+def all_new(
+    table: Table, source: DataFrame, scope: Scope, change: Change, rows: Mapping[Any, int]
+) -> MergePlan:
+    """The plan when no key of the source is stored: every row is inserted; ``rows`` says how many per partition."""
+    counts = tuple(
         Row(
             _given=True,
             _stored=None,
             _values=True,
             _removed=False,
-            _new_part=row["_new_part"] if part else None,
+            _new_part=part,
             _old_part=None,
-            count=row["count"],
+            count=count,
         )
-        for row in counts.collect()
-        if row["count"]
-    ]
-    return MergePlan(table, source, scope, source, change, tuple(rows))
+        for part, count in rows.items()
+    )
+    return MergePlan(table, source, scope, source, change, counts)
 
 
 def compare(

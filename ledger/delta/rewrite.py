@@ -22,7 +22,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table
-from ledger.delta.commits import retry_conflicts
+from ledger.delta import commits
 from ledger.delta.engine_paths import delta_rs_reads
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.log_files import commit_after, current_metadata
@@ -56,7 +56,7 @@ def drop_columns(
             table=table.full_name,
             action="elsewhere: ALTER TABLE ... SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name'), then DROP COLUMNS",
         )
-    retry_conflicts(lambda: _rewritten(lakehouse, table, names, moved, why), table.full_name)
+    commits.retry_conflicts(lambda: _rewritten(lakehouse, table, names, moved, why), table.full_name)
 
 
 def fills_any(names: Sequence[str]) -> Column:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
@@ -23,36 +25,105 @@ def unnamed(_identifier: str) -> str:
     return "(hidden)"
 
 
-def check_rows(table: Table, df: DataFrame, *, keyed: bool, name_user: NameUser = unnamed) -> None:
-    """Raises :class:`ContractError` for columns that are not the contract's, :class:`KeyViolationError` for a null
-    in a required column and, with ``keyed``, for several rows with one key; the error shows the first offenders."""
+@dataclass(frozen=True)
+class Look:
+    """One look at rows to be written, beside the stored rows of their keys: of the source ``rows`` per partition."""
+
+    rows: dict[Any, int]
+    is_incomplete: bool
+    is_given_twice: bool
+    is_stored_twice: bool
+    has_stored: bool
+
+
+def check_types(table: Table, df: DataFrame) -> None:
+    """Raises :class:`ContractError` for columns that are not the contract's."""
     types = [(f.name, f.dataType.simpleString()) for f in df.schema.fields]
     if types != [(c.name, c.type) for c in table.columns]:
         raise ContractError(f"columns to write are {types}, not the contract's", table=table.full_name)
-    is_incomplete = " OR ".join(f"{name} IS NULL" for name in table.required) or "false"
-    names = table.key or table.required
-    if not names:
-        return
-    # A number, not a boolean: the embedded engine takes the maximum of booleans row by row.
-    incomplete = F.when(F.expr(is_incomplete), 1).otherwise(0).alias("_incomplete")
-    suspects = df.select(*names, incomplete)
-    if keyed and table.key:
-        suspects = suspects.groupBy(*names).agg(
-            F.count(F.lit(1)).alias("_rows"), F.max("_incomplete").alias("_incomplete")
+
+
+def check_rows(table: Table, df: DataFrame, *, name_user: NameUser = unnamed) -> None:
+    """:func:`check_types`; raises :class:`KeyViolationError` for a null in a required column, and shows the first."""
+    check_types(table, df)
+    if table.required:
+        _refuse_incomplete(table, df.where(_is_incomplete(table)), name_user)
+
+
+def look(table: Table, source: DataFrame, stored: DataFrame | None = None, *, own: str | None = None) -> Look:
+    """Whether the rows may be written, how many there are per partition, and whether their keys are stored. One query.
+
+    ``own``: the stored rows that the source speaks for, whether it has their keys or not; without it the stored keys
+    that the source does not have do not matter. Of the stored rows of a key those count that are its own.
+    """
+    part = F.col(table.partition_by) if table.partition_by else F.lit(None).cast("string")
+    # Numbers, not booleans: the embedded engine takes the maximum of booleans row by row.
+    marks = ("_given", "_incomplete", "_there", "_own")
+    zero = F.lit(0)
+    given = (F.lit(1), F.when(F.expr(_is_incomplete(table)), 1).otherwise(0), zero, zero)
+    rows = source.select(*table.key, part.alias("_part"), *map(_named, given, marks))
+    if stored is not None:
+        counts = (zero, zero, F.lit(1), F.expr(f"CASE WHEN {own or 'true'} THEN 1 ELSE 0 END"))
+        kind = table.column(table.partition_by).type if table.partition_by else "string"
+        nowhere = F.lit(None).cast(kind)
+        rows = rows.unionAll(
+            stored.alias("t").select(*table.key, nowhere.alias("_part"), *map(_named, counts, marks))
         )
-        offenders = suspects.where("_rows > 1 OR _incomplete = 1").limit(_SHOWN_OFFENDERS).collect()
-    else:
-        offenders = suspects.where("_incomplete = 1").limit(_SHOWN_OFFENDERS).collect()
-    if any(row["_incomplete"] for row in offenders):
-        rows = df.where(is_incomplete).limit(_SHOWN_OFFENDERS).collect()
-        _refuse(table, "a null in a required column", table.required, rows, name_user)
-    _refuse(table, "several rows for one key", table.key, offenders, name_user)
+    if table.key:
+        sums = [F.sum(name).alias(name) for name in marks]
+        rows = rows.groupBy(*table.key).agg(F.max("_part").alias("_part"), *sums)
+        if stored is not None and own is None:
+            rows = rows.where("_given > 0")
+    most = [F.max(name).alias(name) for name in marks]
+    found = rows.groupBy("_part").agg(F.sum("_given").alias("_rows"), *most).collect()
+    return Look(
+        rows={row["_part"]: row["_rows"] for row in found if row["_rows"]},
+        is_incomplete=any(row["_incomplete"] for row in found),
+        is_given_twice=bool(table.key) and any(row["_given"] > 1 for row in found),
+        is_stored_twice=any(row["_own"] > 1 for row in found),
+        has_stored=any(row["_there"] for row in found),
+    )
+
+
+def refuse_rows(table: Table, df: DataFrame, seen: Look, name_user: NameUser) -> None:
+    """Raises :class:`KeyViolationError` for a null in a required column and for several rows with one key; the error
+    shows the first offenders."""
+    if seen.is_incomplete:
+        _refuse_incomplete(table, df.where(_is_incomplete(table)), name_user)
+    if seen.is_given_twice:
+        _refuse(table, "several rows for one key", table.key, repeated(table, df), name_user)
+
+
+def repeated(
+    table: Table, rows: DataFrame, *, source: DataFrame | None = None, own: str | None = None
+) -> list[Row]:
+    """A few of the keys (those of ``source`` alone where it is given) that several of the ``own`` rows share."""
+    keys = list(table.key)
+    if source is not None:
+        on = [F.col(f"t.{key}").eqNullSafe(F.col(f"s.{key}")) for key in keys]
+        rows = rows.alias("t").join(source.select(*keys).alias("s"), on, "left_semi")
+    mine = F.expr(f"CASE WHEN {own or 'true'} THEN 1 ELSE 0 END")
+    counted = rows.alias("t").groupBy(*keys).agg(F.sum(mine).alias("_rows"))
+    return counted.where("_rows > 1").limit(_SHOWN_OFFENDERS).collect()
+
+
+def _is_incomplete(table: Table) -> str:
+    return " OR ".join(f"{name} IS NULL" for name in table.required) or "false"
+
+
+def _named(column: Column, name: str) -> Column:
+    return column.alias(name)
+
+
+def _refuse_incomplete(table: Table, incomplete: DataFrame, name_user: NameUser) -> None:
+    rows = incomplete.limit(_SHOWN_OFFENDERS).collect()
+    _refuse(table, "a null in a required column", table.required, rows, name_user)
 
 
 def check_values(
     table: Table, records: Sequence[Mapping[str, object]], name_user: NameUser = unnamed
 ) -> None:
-    """:func:`check_rows` for plain values, without a query."""
+    """Refuse a missing required value as :func:`check_rows` does, of plain values and without a query."""
     incomplete = [r for r in records if any(r.get(name) is None for name in table.required)]
     rows = [Row(**{name: record.get(name) for name in table.required}) for record in incomplete]
     _refuse(table, "a null in a required column", table.required, rows[:_SHOWN_OFFENDERS], name_user)

@@ -7,8 +7,8 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledger.delta.merge import FATE, Fate
 from ledger.delta.merge_plan import MergePlan
+from ledger.delta.merge_sql import FATE, Fate
 from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import BUSINESS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -29,6 +30,14 @@ ITEMS = Table(
     key=("id",),
     partition_by="day",
 )
+
+
+def appended(table: Table) -> Table:
+    """The same stored table by a contract that appends: for rows as another program would leave them."""
+    return replace(table, write="append")
+
+
+APPENDED, REPLACED = appended(ITEMS), replace(ITEMS, write="replace_partition")
 PER_MERCHANT = Table(
     schema="gold",
     name="probe_per_merchant",

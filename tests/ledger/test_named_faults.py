@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ContractError, LedgerError, StorageError
 from ledger.faults import first_line, named
-from tests.ledger.probe_tables import BOTH_DAYS, DAY, EVENTS, ITEMS, NEXT, items, stored
+from tests.ledger.probe_tables import APPENDED, BOTH_DAYS, DAY, EVENTS, ITEMS, NEXT, REPLACED, items, stored
 from tests.small_disk import fill, make_read_only, small_disk
 
 
@@ -35,9 +35,9 @@ def with_items(spark: SparkSession, folder: Path) -> Lakehouse:
 def writes(lake: Lakehouse) -> list[Callable[[], object]]:
     row = items(lake, ("z", NEXT, None, None, "r2"))
     return [
-        lambda: lake.append(ITEMS, row, expected=1),
+        lambda: lake.append(APPENDED, row, expected=1),
         lambda: lake.merge(ITEMS, row, scope=BOTH_DAYS),
-        lambda: lake.replace_partition(ITEMS, row, NEXT),
+        lambda: lake.replace_partition(REPLACED, row, NEXT),
         lambda: lake.create(EVENTS),
     ]
 

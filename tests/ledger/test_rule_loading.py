@@ -15,6 +15,7 @@ from ledger.errors import RulesError
 from ledger.gold import dim_rule_scd2
 from ledger.pipelines.catalog import sync_rules
 from ledger.rule_loading import load_rules, load_seed, load_table
+from tests.ledger.probe_tables import appended
 from tests.ledger.rule_entries import SEED_PATH, entry, shipped, write_seed
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ def store(lakehouse: Lakehouse, entries: list[dict[str, Any]]) -> None:
         for e in entries
     ]
     rows = lakehouse.rows(dim_rule_scd2.TABLE, records)
-    lakehouse.append(dim_rule_scd2.TABLE, rows, expected=len(entries))
+    lakehouse.append(appended(dim_rule_scd2.TABLE), rows, expected=len(entries))
 
 
 def test_the_table_gives_back_the_seed(lakehouse: Lakehouse, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ledger.silver import bad_records, ledger_entries
 from ledger.window import Window
 from operations.rows import Values, typed
 from operations.tables import Question, select
+from tests.ledger.probe_tables import appended
 
 DAY = date(2026, 2, 10)
 NEXT = DAY + timedelta(days=1)
@@ -34,7 +35,7 @@ def entry(tx_id: str, amount: str, **others: object) -> Values:
 
 def store(lakehouse: Lakehouse, table: Table, *rows: Values) -> None:
     lakehouse.create(table)
-    lakehouse.append(table, lakehouse.rows(table, rows), expected=len(rows))
+    lakehouse.append(appended(table), lakehouse.rows(table, rows), expected=len(rows))
 
 
 def found(lakehouse: Lakehouse, table: Table, column: str, **asked: object) -> list[object]:

@@ -18,7 +18,7 @@ from ledger.delta.engine_paths import PLAIN, addressable
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import SettingsError, StorageError
 from tests.boundaries import boundaries
-from tests.ledger.probe_tables import BOTH_DAYS, DAY, FILES, ITEMS, NEXT, items, stored
+from tests.ledger.probe_tables import APPENDED, BOTH_DAYS, DAY, FILES, ITEMS, NEXT, REPLACED, items, stored
 
 # Every character that a URL, a pattern, an SQL text or a shell would take for something else.
 UNUSUAL = (
@@ -48,8 +48,8 @@ def test_a_warehouse_of_any_name_is_created_written_merged_and_cleaned_in_its_pl
         assert lake.merge(ITEMS, first, scope=BOTH_DAYS).inserted == 2
         changed = items(lake, ("a", DAY, Decimal(2), None, "r2"))
         assert lake.merge(ITEMS, changed, scope=BOTH_DAYS).updated == 1
-        assert lake.append(ITEMS, items(lake, ("c", NEXT, None, None, "r2")), expected=1).inserted == 1
-        lake.replace_partition(ITEMS, items(lake, ("d", NEXT, None, None, "r3")), NEXT)
+        assert lake.append(APPENDED, items(lake, ("c", NEXT, None, None, "r2")), expected=1).inserted == 1
+        lake.replace_partition(REPLACED, items(lake, ("d", NEXT, None, None, "r3")), NEXT)
         lake.add_columns(FILES, ["extra"])
         lake.delete_before(ITEMS, NEXT)
         assert stored(lake, ITEMS) == [("d", NEXT, None, None, "r3")]
@@ -106,7 +106,7 @@ def test_a_warehouse_whose_link_is_gone_is_never_written_to_beside_it(
         remove("")
     try:
         with boundaries(remove), pytest.raises(StorageError, match="the engine knows .*/a b is gone"):
-            lake.append(ITEMS, row, expected=1)
+            lake.append(APPENDED, row, expected=1)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     again = Lakehouse(spark, warehouse=str(tmp_path / "a b"))

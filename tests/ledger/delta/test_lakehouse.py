@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from configs.settings import load_settings
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse, WriteResult
-from ledger.delta.merge import FATE
+from ledger.delta.merge_sql import FATE
 from ledger.delta.scope import Scope
 from ledger.errors import ContractError, KeyViolationError, StorageError
 from ledger.faults import first_line

@@ -22,7 +22,7 @@ from ledger.delta.commits import retry_conflicts
 from ledger.delta.lakehouse import Lakehouse, WriteResult
 from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError, ContractError, KeyViolationError, TransientError
-from tests.ledger.probe_tables import DAY, EVENTS, FILES, ITEMS, NEXT, items, stored
+from tests.ledger.probe_tables import APPENDED, DAY, EVENTS, FILES, ITEMS, NEXT, REPLACED, items, stored
 
 
 def events(lake: Lakehouse, *whats: str, at: str = "2026-02-10T00:00:00Z") -> DataFrame:
@@ -160,11 +160,35 @@ def test_a_partition_is_replaced_alone(lakehouse: Lakehouse) -> None:
     """INV-14: ``replaceWhere``; the day's rows are exactly the new ones, an empty day included."""
     lakehouse.create(ITEMS)
     both = items(lakehouse, ("a", DAY, None, None, "r1"), ("b", NEXT, None, None, "r1"))
-    lakehouse.append(ITEMS, both, expected=2)
-    lakehouse.replace_partition(ITEMS, items(lakehouse, ("c", DAY, None, None, "r2")), DAY)
+    lakehouse.append(APPENDED, both, expected=2)
+    lakehouse.replace_partition(REPLACED, items(lakehouse, ("c", DAY, None, None, "r2")), DAY)
     assert [row[0] for row in stored(lakehouse, ITEMS)] == ["b", "c"]
-    lakehouse.replace_partition(ITEMS, items(lakehouse), DAY)
+    lakehouse.replace_partition(REPLACED, items(lakehouse), DAY)
     assert [row[0] for row in stored(lakehouse, ITEMS)] == ["b"]
+
+
+def test_a_write_of_another_kind_than_the_contract_says_is_refused_before_it_reads(
+    lakehouse: Lakehouse,
+) -> None:
+    """An append to a merged table would double its keys, a merge would rewrite a log; no table exists here."""
+    row, event = items(lakehouse, ("a", DAY, None, None, "r1")), events(lakehouse, "a")
+    for write, said in (
+        (
+            lambda: lakehouse.append(ITEMS, row, expected=1),
+            r"write='merge', and this is append .*probe_items",
+        ),
+        (
+            lambda: lakehouse.replace_partition(ITEMS, row, DAY),
+            "write='merge', and this is replace_partition",
+        ),
+        (
+            lambda: lakehouse.merge(EVENTS, event, scope=Scope()),
+            "write='append', and this is merge or scd2",
+        ),
+        (lambda: lakehouse.merge_row(EVENTS, event, update_when="true"), r"write='append'.*probe_events"),
+    ):
+        with pytest.raises(ContractError, match=said):
+            write()
 
 
 @pytest.mark.parametrize("stray", [NEXT, None])

@@ -19,7 +19,7 @@ from ledger.delta.log_files import add_string_columns, layout_of
 from ledger.delta.log_metadata import Layout, type_name
 from ledger.errors import ContractError, KeyViolationError, LedgerError, StorageError
 from ledger.tables import ALL
-from tests.ledger.probe_tables import BOTH_DAYS, DAY, FILES, ITEMS, NEXT, items, stored
+from tests.ledger.probe_tables import APPENDED, BOTH_DAYS, DAY, FILES, ITEMS, NEXT, REPLACED, items, stored
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def uses(lake: Lakehouse) -> list[Callable[[], object]]:
         lambda: lake.count(ITEMS),
         lambda: lake.known_count(ITEMS),
         lambda: lake.version(ITEMS),
-        lambda: lake.append(ITEMS, row, expected=1),
+        lambda: lake.append(APPENDED, row, expected=1),
         lambda: lake.merge(ITEMS, row, scope=BOTH_DAYS),
-        lambda: lake.replace_partition(ITEMS, row, NEXT),
+        lambda: lake.replace_partition(REPLACED, row, NEXT),
         lambda: lake.validate(ITEMS),
     ]
 
