@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from ledger.errors import CommitConflictError
 from ledger.faults import first_line, named
@@ -56,28 +57,44 @@ class Commit:
 def retry_conflicts(write: Callable[[], T], table: str, *, pause: Callable[[float], None] = time.sleep) -> T:
     """Run ``write`` again, a bounded number of times with jitter, while another writer's commit wins.
 
-    Raises :class:`CommitConflictError` (transient) when conflicts outlast the tries, :class:`StorageError` when a
-    disk, a file or a permission is at fault; other errors pass through.
+    Every commit goes through here. Raises :class:`CommitConflictError` (transient) when conflicts outlast the tries,
+    :class:`StorageError` when a disk, a file or a permission is at fault; other errors pass through.
     """
-    for attempt in range(1, _MAX_TRIES + 1):
-        try:
-            return write()
-        except Exception as error:
-            if not is_conflict(error):
-                if (fault := named(error, table)) is not None:
-                    raise fault from error
-                raise
-            if attempt == _MAX_TRIES:
-                raise CommitConflictError(
-                    f"{_MAX_TRIES} commits in a row lost to other writers ({first_line(error)})",
-                    table=table,
-                    action="run it again later",
-                ) from error
-            longest = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2**attempt)
-            seconds = random.uniform(longest / 2, longest)
-            say_pause(f"{table}: another writer was faster", seconds, next_try=attempt + 1, tries=_MAX_TRIES)
-            pause(seconds)
-    raise AssertionError("unreachable: the last try returns or raises")
+
+    def say(state: RetryCallState) -> None:
+        say_pause(
+            f"{table}: another writer was faster",
+            state.upcoming_sleep,
+            next_try=state.attempt_number + 1,
+            tries=_MAX_TRIES,
+        )
+
+    retrying = Retrying(
+        retry=retry_if_exception(is_conflict),
+        stop=stop_after_attempt(_MAX_TRIES),
+        wait=_growing_and_jittered,
+        sleep=pause,
+        before_sleep=say,
+        reraise=True,
+    )
+    try:
+        return retrying(write)
+    except Exception as error:
+        if is_conflict(error):
+            raise CommitConflictError(
+                f"{_MAX_TRIES} commits in a row lost to other writers ({first_line(error)})",
+                table=table,
+                action="run it again later",
+            ) from error
+        if (fault := named(error, table)) is not None:
+            raise fault from error
+        raise
+
+
+def _growing_and_jittered(state: RetryCallState) -> float:
+    """Twice as long after each try, at least half of it: writers that lost together do not come back together."""
+    longest = min(_LONGEST_PAUSE_SEC, _FIRST_PAUSE_SEC * 2**state.attempt_number)
+    return random.uniform(longest / 2, longest)
 
 
 def is_conflict(error: BaseException) -> bool:
