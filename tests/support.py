@@ -174,7 +174,10 @@ def entered(home: Home) -> Iterator[Home]:
 
 
 def plant_findings(home: Home) -> None:
-    """Add to the first landing day: two rows to quarantine, and a user whose balance moves without an entry."""
+    """Add to the first landing day: two rows to quarantine, and a user whose balance moves without an entry.
+
+    And to the second: a field that no contract knows, for which Bronze gains a column.
+    """
     at = f"{DAY_1}T01:00:00Z"
     entry = {"tx_id": "bad-1", "wallet_id": "u", "type": "CHARGE", "amount": "1e3", "created_at": at}
     home.land("transaction_ledger", DAY_1, entry, file="planted")
@@ -186,6 +189,8 @@ def plant_findings(home: Home) -> None:
         {**drifting, "balance": 110, "source_extracted_at": f"{DAY_1}T05:00:00Z"},
     ]
     home.land("user_wallets", DAY_1, *snapshots, file="planted")
+    product = {"product_id": 9_000_001, "price_krw": 5, "stock_quantity": 1, "colour": "red"}
+    home.land("products", DAY_2, product, file="planted")
 
 
 def multiset(rows: Iterable[Mapping[str, Any]], without: Iterable[str] = CLOCKS) -> Counter[str]:
