@@ -58,7 +58,7 @@ _TERMINAL = {
 }
 _FILES = {
     "ledger/bronze/engine_files.py": "an empty folder in scratch, named by its number",
-    "ledger/delta/tables.py": "a table's folder, named by the contract",
+    "ledger/delta/schemas.py": "the warehouse folder, by the settings",
     "ledger/delta/engine_paths.py": "a link in a folder of its own, mkdtemp",
     "ledger/delta/log_files.py": "a commit of a table's log, named by its version",
     "ledger/delta/rewrite.py": "the partition folders of a table's files, by the names that its log has",

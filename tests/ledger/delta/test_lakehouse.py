@@ -49,6 +49,13 @@ def test_a_merge_inserts_updates_and_keeps(lake: Lakehouse) -> None:
     assert stored(lake, ITEMS) == [changed, ROW_2, fresh]
 
 
+def test_a_write_leaves_no_view_in_the_session(lake: Lakehouse) -> None:
+    """A session lives through 52,560 windows a year: its names must not gather."""
+    before = lake.spark.catalog.listTables()
+    lake.merge(ITEMS, items(lake, ("z", DAY, None, "{braces}", "r2")), scope=BOTH_DAYS)
+    assert lake.spark.catalog.listTables() == before
+
+
 @pytest.mark.parametrize("again", [(ROW_1, ROW_2), (ROW_1,), ()])
 def test_a_merge_that_changes_nothing_commits_nothing(lake: Lakehouse, again: tuple[Any, ...]) -> None:
     """INV-05: no commit at all, not only no new file."""
