@@ -85,6 +85,10 @@ class Table:
         missing = [name for name in self.column_names if name not in df.columns]
         if missing:
             raise ContractError(f"the transform did not produce {', '.join(missing)}", table=self.full_name)
+        return self.cast(df)
+
+    def cast(self, df: DataFrame) -> DataFrame:
+        """:meth:`conform` for a frame that is known to have the columns: the engine is not asked for its own."""
         return df.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in self.columns])
 
     def differs(self, left: str, right: str, columns: tuple[str, ...]) -> SparkColumn:

@@ -58,7 +58,7 @@ def read_files(
     tables = reading.opened([f for f in files if f.format != "json"])
     names = {name for source in tables for name in source.names} - {*known_columns(table)}
     keeps_text, fields = lakehouse.keeps_json_text, FieldNames()
-    stored = lakehouse.read(table).columns if names or texts is not None else []
+    stored = lakehouse.columns(table) if names or texts is not None else []
     if texts is not None:
         fields = field_names(table, texts, stored, engine_keeps_text=keeps_text)
     extra = columns_for(table, stored, names | fields.candidates)

@@ -58,8 +58,8 @@ class Appends:
         existing = stored.select(*identity)
         if expected is not None and not existing.limit(1).collect():
             # Staged, as an engine may check required columns of the write before it filters the rows.
-            rows = df if is_checked else self._frames.stage(df)
-            return self._append(table, table.conform(rows), expected=expected, is_checked=is_checked)
+            rows = df if is_checked else table.conform(self._frames.stage(df))
+            return self._append(table, rows, expected=expected, is_checked=is_checked)
         names = list(identity)
         seen = existing.groupBy(*names).agg(F.count(F.lit(1)).alias("_stored"))
         rank = F.expr(f"row_number() over (partition by {', '.join(names)} order by 1)")
@@ -113,7 +113,7 @@ class Appends:
         Raises :class:`CommitConflictError` when another writer has dropped one of them meanwhile.
         """
         refuse_other_write(table, "append")
-        stored = self._tables.read(table).columns
+        stored = self._tables.columns(table)
         _refuse_dropped(table, df, stored)
         given = set(df.columns)
         columns = [F.col(n) if n in given else F.lit(None).cast("string").alias(n) for n in stored]
@@ -133,7 +133,7 @@ class Appends:
                 df.select(*columns),
             )
         except Exception:
-            _refuse_dropped(table, df, self._tables.read(table).columns)
+            _refuse_dropped(table, df, self._tables.columns(table))
             raise
         return told(table, WriteResult(inserted=inserted))
 

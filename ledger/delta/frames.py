@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StringType, StructField, StructType
 
 from ledger.contract import Table
 from ledger.delta.row_checks import NameUser, check_values
@@ -76,13 +76,17 @@ class Frames:
         """
         records = list(records)
         check_values(table, records, self.name_user)
-        nested = {c.name: c.type for c in table.columns if c.type.startswith(("map", "array"))}
-        schema = ", ".join(f"`{c.name}` {nested.get(c.name, 'string')}" for c in table.columns)
+        nested = {c.name for c in table.columns if c.type.startswith(("map", "array"))}
         data = [
             tuple(r.get(n) if n in nested or r.get(n) is None else str(r[n]) for n in table.column_names)
             for r in records
         ]
-        return table.conform(self._spark.createDataFrame(data, schema))
+        # Types as objects: for their text an engine in another process would be asked.
+        types = [DataType.fromDDL(c.type) if c.name in nested else StringType() for c in table.columns]
+        schema = StructType(
+            [StructField(c.name, type_) for c, type_ in zip(table.columns, types, strict=True)]
+        )
+        return table.cast(self._spark.createDataFrame(data, schema))
 
     def stage(self, df: DataFrame) -> DataFrame:
         """Evaluate once what several writes and counts read. Only speed leans on it, never correctness."""

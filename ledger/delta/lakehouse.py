@@ -45,7 +45,7 @@ class Lakehouse:
         """Whether the engine reads strict JSON alone and hands values over as they are written (``json_text``)."""
         self.path, self.exists, self.version = tables.path, tables.exists, tables.version
         self.read, self.count, self.known_count = tables.read, tables.count, tables.known_count
-        self.answer, self.validate = tables.answer, tables.validate
+        self.answer, self.columns, self.validate = tables.answer, tables.columns, tables.validate
 
         schemas = Schemas(tables)
         self.create, self.add_columns = schemas.create, schemas.add_columns

@@ -73,7 +73,7 @@ class Schemas:
 
         False, and none is added, when the table would have more than ``most`` columns: another load took the room.
         """
-        before = self._tables.read(table).columns
+        before = self._tables.columns(table)
         stored = {name.lower() for name in before}
         missing = [name for name in names if name.lower() not in stored]
         if not missing:

@@ -115,6 +115,12 @@ class Tables:
             return df
         return df.where(scope.condition(table.partition_by))
 
+    def columns(self, table: Table) -> list[str]:
+        """The stored columns: by the log where it can tell, else by the engine. Raises as :meth:`read` does."""
+        plan = self.read(table)
+        layout = self._as_contract.get(table.full_name) if self.has_files_here else None
+        return [name for name, _ in layout.columns] if layout else plan.columns
+
     def answer(
         self, table: Table, question: Callable[[DataFrame], DataFrame], scope: Scope | None = None
     ) -> tuple[Row, ...]:
