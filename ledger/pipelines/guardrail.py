@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze.landing_report import Ingested
 from ledger.contract import Table
 from ledger.delta.lakehouse import WriteResult
 from ledger.delta.scope import Scope
@@ -28,7 +28,6 @@ from ledger.quality.controls import exceptions_verdict
 from ledger.quality.inputs import QUESTIONS, input_verdicts
 from ledger.quality.verdict import Verdict
 from ledger.rules import Rule, RuleBook, Severity
-from ledger.side_by_side import side_by_side
 from ledger.silver import dq_status
 from ledger.state import read_state, record_success
 from ledger.window import Window
@@ -46,47 +45,69 @@ class Finding:
     value: Fraction
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """One window of the three inputs, judged: rows to be appended, and what the checks say."""
+
+    window: Window
+    at: datetime
+    statuses: tuple[dict[str, Any], ...]
+    exceptions: tuple[dict[str, Any], ...]
+    zero_windows: Mapping[str, int]
+    event_count: int
+    verdicts: tuple[Verdict, ...]
+
+
 def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
     """Evaluate one window (within one KST day) of the three inputs; append dq_status and exceptions; advance state.
 
     A backfill measures zero windows by itself and leaves the stored counts alone.
     """
     with recorded_failure(run, "pipeline_a", window):
-        outcome = Outcome(window, ingested=load_landing(run, window))
-        counts = {} if is_backfill else _previous_counts(run, window)
-        now = run.clock()
-        rules, landed = run.rules, run.landed(first_landing_day(run, window.end))
-        statuses, exceptions, new_counts = [], [], {}
-        measurements = side_by_side(
-            [
-                partial(
-                    measure, run, source, window, landed, zero_windows_before=counts.get(source.table.name, 0)
-                )
-                for source in INPUTS
-            ]
+        ingested = load_landing(run, window)
+        evaluated = compute(
+            run, window, zero_windows_before={} if is_backfill else _previous_counts(run, window)
         )
-        for source, measured in zip(INPUTS, measurements, strict=True):
-            new_counts[source.table.name] = measured.zero_windows
-            findings = judge(source, measured, rules)
-            statuses.append(_status_row(source, measured, findings, run, window, now))
-            exceptions += [_exception_row(source, f, run, window, now) for f in findings]
-            outcome.verdicts += _verdicts(source, measured, rules, window)
-        outcome.read[dq_status.TABLE.full_name] = sum(m.event_count for m in measurements)
-        outcome.wrote(dq_status.TABLE, _append_evaluations(run, window, statuses, now))
-        outcome.wrote(
-            exception_ledger.TABLE,
-            _append_new(run, window, exception_ledger.TABLE, exception_ledger.IDENTITY, exceptions),
-        )
-        outcome.facts["findings"] = len(exceptions)
-        by_severity = Counter(row["severity"] for row in exceptions)
-        rule_ids = sorted({row["rule_id"] for row in exceptions})
-        outcome.verdicts.append(exceptions_verdict(by_severity, ", ".join(rule_ids)))
-        record_success(
-            run.lakehouse,
-            attempt_of(run, "pipeline_a", window, outcome),
-            zero_window_counts=None if is_backfill else new_counts,
-            needs_contiguous_window=True,
-        )
+        return commit(run, evaluated, ingested, keeps_counts=is_backfill)
+
+
+def compute(run: Run, window: Window, *, zero_windows_before: Mapping[str, int]) -> Evaluated:
+    """Measure the inputs and judge them by the rules in force. Writes nothing."""
+    now, rules = run.clock(), run.rules
+    landed = run.landed(first_landing_day(run, window.end))
+    measurements = measure(run, window, landed, zero_windows_before=zero_windows_before)
+    judged = [(s, m, judge(s, m, rules)) for s, m in zip(INPUTS, measurements, strict=True)]
+    exceptions = [_exception_row(s, f, run, window, now) for s, _, findings in judged for f in findings]
+    by_severity = Counter(row["severity"] for row in exceptions)
+    rule_ids = ", ".join(sorted({row["rule_id"] for row in exceptions}))
+    return Evaluated(
+        window=window,
+        at=now,
+        statuses=tuple(_status_row(s, m, findings, run, window, now) for s, m, findings in judged),
+        exceptions=tuple(exceptions),
+        zero_windows={s.table.name: m.zero_windows for s, m, _ in judged},
+        event_count=sum(m.event_count for m in measurements),
+        verdicts=(
+            *[verdict for s, m, _ in judged for verdict in _verdicts(s, m, rules, window)],
+            exceptions_verdict(by_severity, rule_ids),
+        ),
+    )
+
+
+def commit(run: Run, evaluated: Evaluated, ingested: list[Ingested], *, keeps_counts: bool) -> Outcome:
+    """Append evaluations, then exceptions, then record the success. A retry appends nothing twice."""
+    window = evaluated.window
+    outcome = Outcome(window, ingested=ingested, verdicts=list(evaluated.verdicts))
+    outcome.read[dq_status.TABLE.full_name] = evaluated.event_count
+    outcome.wrote(dq_status.TABLE, _append_evaluations(run, window, evaluated.statuses, evaluated.at))
+    outcome.wrote(exception_ledger.TABLE, _append_exceptions(run, window, evaluated.exceptions))
+    outcome.facts["findings"] = len(evaluated.exceptions)
+    record_success(
+        run.lakehouse,
+        attempt_of(run, "pipeline_a", window, outcome),
+        zero_window_counts=None if keeps_counts else evaluated.zero_windows,
+        needs_contiguous_window=True,
+    )
     return outcome
 
 
@@ -172,28 +193,40 @@ def _exception_row(
     }
 
 
-def _append_evaluations(run: Run, window: Window, rows: list[dict[str, Any]], now: datetime) -> WriteResult:
+Rows = Sequence[dict[str, Any]]
+
+
+def _append_evaluations(run: Run, window: Window, rows: Rows, now: datetime) -> WriteResult:
     """The evaluations come last on their day, whatever the clock says: the newest one of a window is what stands."""
     table, day = dq_status.TABLE, window.date_kst
-    if not _of_run(run, window, table).limit(1).collect():
+    if run.run_id not in _runs_of_day(run, table, day):
         return append_in_order(run.lakehouse, table, rows, order="generated_at", day=day, now=now)
     at = after(now, newest(run.lakehouse, table, order="generated_at", day=day))
     return _append_new(run, window, table, dq_status.IDENTITY, [row | {"generated_at": at} for row in rows])
 
 
-def _append_new(
-    run: Run, window: Window, table: Table, identity: tuple[str, ...], rows: list[dict[str, Any]]
-) -> WriteResult:
+def _append_exceptions(run: Run, window: Window, rows: Rows) -> WriteResult:
+    if not rows:
+        return WriteResult()
+    return _append_new(run, window, exception_ledger.TABLE, exception_ledger.IDENTITY, rows)
+
+
+def _append_new(run: Run, window: Window, table: Table, identity: tuple[str, ...], rows: Rows) -> WriteResult:
+    """Append what an earlier attempt of this run has not appended already."""
+    of_day = run.lakehouse.read(table, Scope.of([window.date_kst]))
     return run.lakehouse.append_new(
         table,
         run.lakehouse.rows(table, rows),
         identity=identity,
-        stored=_of_run(run, window, table),
+        stored=of_day.where(F.col("run_id") == run.run_id),
         expected=len(rows),
         is_checked=True,
     )
 
 
-def _of_run(run: Run, window: Window, table: Table) -> DataFrame:
-    """Rows that this run (an earlier attempt of it) has appended already."""
-    return run.lakehouse.read(table, Scope.of([window.date_kst])).where(F.col("run_id") == run.run_id)
+def _runs_of_day(run: Run, table: Table, day: date) -> frozenset[str]:
+    return frozenset(row["run_id"] for row in run.lakehouse.answer(table, _run_ids, Scope.of([day])))
+
+
+def _run_ids(table: DataFrame) -> DataFrame:
+    return table.select("run_id").distinct()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -61,22 +63,51 @@ class Measured:
     zero_windows: int
 
 
-def measure(run: Run, source: Input, window: Window, landed: Landed, *, zero_windows_before: int) -> Measured:
-    """Count, duplicates, bad rows and freshness of one input in one window, of the rows that count."""
-    rows = read_window(landed, source.table, window)
-    counts = _count(rows, source.key(), source.reason(run.rules))
-    event_count, keyed, distinct, bad = counts
-    return Measured(
-        event_count=event_count,
-        dup_rate=Fraction(keyed - distinct, keyed) if keyed else Fraction(0),
-        bad_records_rate=Fraction(bad, event_count) if event_count else Fraction(0),
-        freshness_sec=_freshness_sec(run, source, window.end, landed),
-        zero_windows=zero_windows_before + 1 if event_count == 0 else 0,
+_COUNTS, _NEWEST = ("rows", "keyed", "distinct_keys", "bad"), ("newest",)
+
+
+def measure(
+    run: Run, window: Window, landed: Landed, *, zero_windows_before: Mapping[str, int]
+) -> tuple[Measured, ...]:
+    """Rows, duplicates, bad rows and freshness per input in one window, of the rows that count. One query."""
+    asked = []
+    for n, source in enumerate(INPUTS):
+        rows = read_window(landed, source.table, window)
+        asked.append(_answer(n, counted(rows, source.key(), source.reason(run.rules)), _COUNTS))
+        asked.append(_answer(n, _newest(run, source, window.end, landed), _NEWEST))
+    found: list[dict[str, int]] = [{} for _ in INPUTS]
+    for row in reduce(DataFrame.unionByName, asked).collect():
+        found[row["input"]] |= {n: row[n] for n in (*_COUNTS, *_NEWEST) if row[n] is not None}
+    return tuple(
+        _measured(numbers, window.end, zero_windows_before.get(source.table.name, 0))
+        for numbers, source in zip(found, INPUTS, strict=True)
     )
 
 
-def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[int, int, int, int]:
-    """(rows, rows with a key, distinct keys, rows with a reason), in one pass with two grouping steps."""
+def _answer(number: int, frame: DataFrame, names: tuple[str, ...]) -> DataFrame:
+    """One row of whole numbers, null for those that the frame has not; one shape for all."""
+    columns = [F.col(n) if n in names else F.lit(None) for n in (*_COUNTS, *_NEWEST)]
+    named = zip(columns, (*_COUNTS, *_NEWEST), strict=True)
+    return frame.select(F.lit(number).alias("input"), *[c.cast("bigint").alias(n) for c, n in named])
+
+
+def _measured(found: Mapping[str, int], end: datetime, zero_windows_before: int) -> Measured:
+    rows, keyed = found.get("rows", 0), found.get("keyed", 0)
+    newest = from_micros(found.get("newest"))
+    return Measured(
+        event_count=rows,
+        dup_rate=Fraction(keyed - found["distinct_keys"], keyed) if keyed else Fraction(0),
+        bad_records_rate=Fraction(found["bad"], rows) if rows else Fraction(0),
+        freshness_sec=(end - newest) // timedelta(seconds=1) if newest else None,
+        zero_windows=0 if rows else zero_windows_before + 1,
+    )
+
+
+def counted(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> DataFrame:
+    """One row (rows, keyed, distinct_keys, bad): rows, those with a key, distinct keys, rows with a reason.
+
+    Two grouping steps in one pass: counting distinct keys directly takes the embedded engine much memory.
+    """
     names = [f"_key{i}" for i in range(len(key))]
     keyed = rows.select(
         *[k.alias(n) for k, n in zip(key, names, strict=True)], reason.isNotNull().alias("_bad")
@@ -85,29 +116,28 @@ def _count(rows: DataFrame, key: tuple[Column, ...], reason: Column) -> tuple[in
         F.count(F.lit(1)).alias("n"), F.sum(F.col("_bad").cast("bigint")).alias("bad")
     )
     has_key = ~F.greatest(*[F.col(n).isNull() for n in names], F.lit(False))
-    row = per_key.agg(
-        F.sum("n").alias("n"),
+    return per_key.agg(
+        F.sum("n").alias("rows"),
         F.sum(F.when(has_key, F.col("n"))).alias("keyed"),
         F.count(F.when(has_key, F.lit(1))).alias("distinct_keys"),
         F.sum("bad").alias("bad"),
-    ).collect()[0]
-    return row["n"] or 0, row["keyed"] or 0, row["distinct_keys"] or 0, row["bad"] or 0
+    )
 
 
 def first_landing_day(run: Run, end: datetime) -> date:
+    """The earliest landing day in which freshness is looked for."""
     return kst_day(end - timedelta(days=run.lookback_days)) - timedelta(days=1)
 
 
-def _freshness_sec(run: Run, source: Input, end: datetime, landed: Landed) -> int | None:
-    """Whole seconds from the newest arrival or event at or before ``end``, within the lookback, up to ``end``."""
-    earliest = end - timedelta(days=run.lookback_days)
+def newest_arrival(rows: DataFrame, event_time: str, *, earliest: datetime, end: datetime) -> DataFrame:
+    """One row (newest): the newest arrival or event from ``earliest`` to ``end``, inclusive, in microseconds."""
+    times = [F.col("ingested_at"), F.col(event_time)]
+    seen = [F.max(F.when((t <= lit_ts(end)) & (t >= lit_ts(earliest)), F.unix_micros(t))) for t in times]
+    return rows.agg(F.greatest(*seen).alias("newest"))
+
+
+def _newest(run: Run, source: Input, end: datetime, landed: Landed) -> DataFrame:
     rows = run.lakehouse.read(source.table, Scope(start=first_landing_day(run, end)))
     if not landed.all_live(source.table):  # the lookback is read whole: no join where none is needed
         rows = landed.live(rows)
-    latest = []
-    for name in ("ingested_at", source.event_time):
-        ts = F.col(name)
-        latest.append(F.max(F.when((ts <= lit_ts(end)) & (ts >= lit_ts(earliest)), ts)))
-    row = rows.agg(*[F.unix_micros(n).alias(f"t{i}") for i, n in enumerate(latest)]).collect()[0]
-    found = [instant for instant in (from_micros(row["t0"]), from_micros(row["t1"])) if instant]
-    return (end - max(found)) // timedelta(seconds=1) if found else None
+    return newest_arrival(rows, source.event_time, earliest=end - timedelta(days=run.lookback_days), end=end)

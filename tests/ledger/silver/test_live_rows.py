@@ -11,7 +11,7 @@ import pytest
 
 from ledger.bronze import transaction_ledger_raw
 from ledger.delta.lakehouse import Lakehouse
-from ledger.pipelines.guardrail_inputs import INPUTS, Measured, measure
+from ledger.pipelines.guardrail_inputs import Measured, measure
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.silver.live_rows import Landed
 from ledger.silver.window_rows import read_dead, read_elsewhere, read_window
@@ -102,7 +102,7 @@ def _expected(*, event_count: int) -> Measured:
 def _measured(landing: HandLanding) -> Measured:
     run = landing.run("r")
     landed = landing_of(run, WINDOW, run.lookback_days)
-    return measure(run, INPUTS[0], WINDOW, landed, zero_windows_before=0)
+    return measure(run, WINDOW, landed, zero_windows_before={})[0]
 
 
 def test_that_all_rows_count_is_known_from_their_number(landing: HandLanding) -> None:
