@@ -23,9 +23,9 @@ from ledger.pipelines.controls import (
     RECON_TABLES,
     SUPPLY_OPS_TABLES,
     finalize_success,
-    run_recon,
-    run_supply_ops,
 )
+from ledger.pipelines.recon import run_recon
+from ledger.pipelines.supply_ops import run_supply_ops
 from ledger.silver import dq_status
 from ledger.window import Window
 from resources.ledger import LedgerResource

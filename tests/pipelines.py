@@ -16,9 +16,11 @@ from ledger.due import days_due
 from ledger.pipelines.analytics import run_analytics
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.catalog import bootstrap, sync_rules
-from ledger.pipelines.controls import finalize_success, run_recon, run_supply_ops
+from ledger.pipelines.controls import finalize_success
 from ledger.pipelines.guardrail import run_guardrail
+from ledger.pipelines.recon import run_recon
 from ledger.pipelines.silver import run_silver
+from ledger.pipelines.supply_ops import run_supply_ops
 from ledger.state import PipelineName
 from ledger.tables import BRONZE
 from ledger.window import Window

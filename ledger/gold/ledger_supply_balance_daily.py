@@ -48,6 +48,11 @@ def issued_flow_per_day(entries: DataFrame) -> DataFrame:
     )
 
 
+def issued_total(flows: DataFrame) -> DataFrame:
+    """One row (total): supply issued by all daily flows, KRW; 0 without one."""
+    return flows.agg(F.coalesce(F.sum("issued_flow"), F.lit(0)).cast(MONEY).alias("total"))
+
+
 def last_snapshots(snapshots: DataFrame) -> DataFrame:
     """(user_id, snapshot_ts, balance_total): every user's last snapshot of the day and its lookback."""
     latest = snapshots.groupBy("user_id").agg(F.max("snapshot_ts").alias("snapshot_ts"))

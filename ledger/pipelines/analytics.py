@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.anonymize import salt_relation
 from ledger.delta.scope import Scope
 from ledger.gold import fact_payment_anonymized
-from ledger.pipelines.attempt import Outcome, Run, attempt_of, observed, recorded_failure
+from ledger.pipelines.attempt import Outcome, Restatement, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.control_notes import note_controlled, upstream_of
-from ledger.pipelines.restatement import note_total, restatement_of
+from ledger.pipelines.restatement import note_total, restated_facts, restatement_of
 from ledger.quality.mart import mart_verdicts
+from ledger.readiness import Upstream
 from ledger.silver import order_events, order_items, products
 from ledger.state import record_success
 from ledger.window import Window
+
+TABLE = fact_payment_anonymized.TABLE
+
+
+@dataclass(frozen=True)
+class Mart:
+    """One KST day of the mart. ``rows`` is staged; ``payments`` names users, and is only looked at for the checks."""
+
+    window: Window
+    upstream: Upstream
+    restated: Restatement | None
+    payments: DataFrame
+    rows: DataFrame
 
 
 def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outcome:
@@ -26,29 +41,39 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
     :class:`ReadinessError` on an unready day; the mart is untouched then.
     """
     with recorded_failure(run, "pipeline_c", window):
-        secret = salt()
-        upstream = upstream_of(run, "pipeline_c", window)
-        outcome, day, lakehouse = Outcome(window), window.date_kst, run.lakehouse
-        outcome.restated = restatement_of(run, "pipeline_c", window, upstream)
-        payments = lakehouse.read(order_events.TABLE, Scope.of([day])).where(
-            F.col("order_source") == order_events.PAYMENT_ORDERS
-        )
-        refs = payments.select("order_ref").distinct()
-        items = lakehouse.read(order_items.TABLE).join(refs, ["order_ref"], "left_semi")
-        categories = fact_payment_anonymized.category_per_order(items, lakehouse.read(products.TABLE))
-        rows = lakehouse.stage(
-            fact_payment_anonymized.anonymized_payments(
-                payments, categories, salt_relation(lakehouse.spark, secret), day=day, run_id=run.run_id
-            )
-        )
-        outcome.read[fact_payment_anonymized.TABLE.full_name] = payments.count()
-        note_total(run, outcome, fact_payment_anonymized.TABLE, rows, "amount")
-        outcome.wrote(
-            fact_payment_anonymized.TABLE,
-            lakehouse.replace_partition(fact_payment_anonymized.TABLE, rows, day),
-        )
-        record_success(lakehouse, attempt_of(run, "pipeline_c", window, outcome))
-        note_controlled(run, "pipeline_c", window, upstream=upstream)
-    stored = lakehouse.read(fact_payment_anonymized.TABLE)
-    observed(outcome, partial(mart_verdicts, rows, stored.columns, payments))
+        computed = compute(run, window, secret=salt())
+        outcome = commit(run, computed)
+    observed(outcome, lambda: mart_verdicts(computed.rows, _stored_columns(run), computed.payments))
     return outcome
+
+
+def compute(run: Run, window: Window, *, secret: str) -> Mart:
+    """The day's payments without a person in them. Writes nothing."""
+    upstream, day, lakehouse = upstream_of(run, "pipeline_c", window), window.date_kst, run.lakehouse
+    payments = lakehouse.read(order_events.TABLE, Scope.of([day])).where(
+        F.col("order_source") == order_events.PAYMENT_ORDERS
+    )
+    refs = payments.select("order_ref").distinct()
+    items = lakehouse.read(order_items.TABLE).join(refs, ["order_ref"], "left_semi")
+    categories = fact_payment_anonymized.category_per_order(items, lakehouse.read(products.TABLE))
+    rows = fact_payment_anonymized.anonymized_payments(
+        payments, categories, salt_relation(lakehouse.spark, secret), day=day, run_id=run.run_id
+    )
+    restated = restatement_of(run, "pipeline_c", window, upstream)
+    return Mart(window, upstream, restated, payments, lakehouse.stage(rows))
+
+
+def commit(run: Run, computed: Mart) -> Outcome:
+    """Note what changes in a day that was computed before, replace its partition, record the success."""
+    window, restated = computed.window, computed.restated
+    noted = note_total(run, restated, TABLE, computed.rows, "amount")
+    outcome = Outcome(window, restated=restated, facts=restated_facts(restated, {TABLE.name: noted}))
+    outcome.read[TABLE.full_name] = computed.payments.count()
+    outcome.wrote(TABLE, run.lakehouse.replace_partition(TABLE, computed.rows, window.date_kst))
+    record_success(run.lakehouse, attempt_of(run, "pipeline_c", window, outcome))
+    note_controlled(run, "pipeline_c", window, upstream=computed.upstream)
+    return outcome
+
+
+def _stored_columns(run: Run) -> list[str]:
+    return run.lakehouse.read(TABLE).columns

@@ -8,6 +8,8 @@ from ledger.readiness import Upstream, check_ready, read_upstream
 from ledger.state import PipelineName
 from ledger.window import Window
 
+RECON, SUPPLY_OPS = "recon", "supply_ops"  # B's operations, as the journal names them
+
 
 def upstream_of(run: Run, pipeline: PipelineName, window: Window) -> Upstream:
     """The position from which an operation reads Silver; raises :class:`ReadinessError` unless it may start there."""

@@ -6,7 +6,7 @@ notes the same change once. First runs of a day write nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import reduce
 
@@ -21,7 +21,7 @@ from ledger.gold import restatement_log
 from ledger.instants import from_micros
 from ledger.journal import Note
 from ledger.money import RATE
-from ledger.pipelines.attempt import Outcome, Restatement, Run
+from ledger.pipelines.attempt import Restatement, Run
 from ledger.readiness import Upstream
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.state import PipelineName, newest_success
@@ -43,23 +43,24 @@ def restatement_of(
     return _because(run.lakehouse, pipeline, day, upstream.journal.changes_since(since, pipeline, day))
 
 
-def note_changes(run: Run, outcome: Outcome, table: Table, rows: DataFrame) -> None:
-    """Append every figure in which the day's stored rows of ``table`` differ from ``rows``, which replace them."""
-    restated = outcome.restated
+def note_changes(run: Run, restated: Restatement | None, table: Table, rows: DataFrame) -> int:
+    """Append every figure in which the day's stored rows of ``table`` differ from ``rows``, which replace them.
+
+    How many were noted; none on a day's first run.
+    """
     if restated is None:
-        return
+        return 0
     others = [name for name in table.key if name != table.partition_by]
     figures = [c.name for c in table.columns if c.type.startswith(_COUNTED) and c.name not in table.key]
     stored = run.lakehouse.read(table, Scope.of([restated.day]))
     key = F.col(others[0]) if others else F.lit(None).cast("string")
-    _append(run, outcome, restated, table, stored, rows, key, figures)
+    return _append(run, restated, table, stored, rows, key, figures)
 
 
-def note_total(run: Run, outcome: Outcome, table: Table, rows: DataFrame, amount: str) -> None:
+def note_total(run: Run, restated: Restatement | None, table: Table, rows: DataFrame, amount: str) -> int:
     """As :func:`note_changes`, for a table whose rows are not to be named: its number of rows and their total."""
-    restated = outcome.restated
     if restated is None:
-        return
+        return 0
     stored = run.lakehouse.read(table, Scope.of([restated.day]))
     totals = [
         F.count(F.lit(1)).alias("rows"),
@@ -67,9 +68,17 @@ def note_total(run: Run, outcome: Outcome, table: Table, rows: DataFrame, amount
         F.max("run_id").alias("run_id"),
     ]
     key = F.lit(None).cast("string")
-    _append(
-        run, outcome, restated, table, stored.agg(*totals), rows.agg(*totals), key, ["rows", "amount_total"]
+    return _append(
+        run, restated, table, stored.agg(*totals), rows.agg(*totals), key, ["rows", "amount_total"]
     )
+
+
+def restated_facts(restated: Restatement | None, noted: Mapping[str, int]) -> dict[str, object]:
+    """What a materialization tells: figures restated per table, and because of what; nothing where none was."""
+    facts: dict[str, object] = {f"restated_{name}": n for name, n in noted.items() if n}
+    if facts and restated:
+        facts["restated_because_of"] = restated.caused_by_batches or restated.caused_by_runs or "unknown"
+    return facts
 
 
 def restatements(lakehouse: Lakehouse, *, newest: int = 10) -> list[dict[str, object]]:
@@ -96,14 +105,13 @@ def restatements(lakehouse: Lakehouse, *, newest: int = 10) -> list[dict[str, ob
 
 def _append(
     run: Run,
-    outcome: Outcome,
     restated: Restatement,
     table: Table,
     stored: DataFrame,
     rows: DataFrame,
     key: Column,
     figures: Sequence[str],
-) -> None:
+) -> int:
     old = stored.select(key.alias("row_key"), *figures, "run_id").alias("o")
     new = rows.select(key.alias("row_key"), *figures).alias("n")
     joined = old.join(new, F.col("o.row_key").eqNullSafe(F.col("n.row_key")), "full")
@@ -128,11 +136,7 @@ def _append(
         identity=restatement_log.IDENTITY,
         stored=run.lakehouse.read(restatement_log.TABLE, Scope.of([restated.day])),
     )
-    if noted.inserted:
-        outcome.facts[f"restated_{table.name}"] = noted.inserted
-        outcome.facts["restated_because_of"] = (
-            restated.caused_by_batches or restated.caused_by_runs or "unknown"
-        )
+    return noted.inserted
 
 
 def _changes(changed: DataFrame, figure: str, restated: Restatement, table: Table, run: Run) -> DataFrame:

@@ -65,25 +65,33 @@ def unreconciled_users(entries: DataFrame, pairs: DataFrame) -> int:
 
 
 def recon_verdicts(
-    profile: DriftProfile, unreconciled: Callable[[], int], exceptions: Mapping[str, int], rule: Rule
+    profile: Callable[[], DriftProfile],
+    unreconciled: Callable[[], int],
+    exceptions: Callable[[], Mapping[str, int]],
+    rule: Rule,
 ) -> list[Verdict]:
-    """Drift, users that nobody reconciles (a query of its own, which may fail alone), exceptions by severity."""
-    table, drifting = recon_daily_snapshot_flow.TABLE.full_name, sum(exceptions.values())
+    """Drift, users that nobody reconciles, exceptions by severity. Each measurement may fail, and blinds its check alone."""
+    table = recon_daily_snapshot_flow.TABLE.full_name
     return [
-        verdict(
-            table,
-            DRIFT,
-            f"{drifting:,} of {profile.users:,} users drift; the largest by {profile.largest:,} KRW",
-            passed=drifting == 0,
-            value=profile.largest,
-            threshold=f"> {rule.alert_above.normalize():f} KRW",
-            rule=rule,
-            is_error=exceptions.get("CRITICAL", 0) > 0,
-            details={"drifting_users": drifting, "users": profile.users, "drift_total_krw": profile.total},
-        ),
+        measured(table, DRIFT, lambda: _drift_verdict(profile(), exceptions(), rule)),
         measured(table, UNRECONCILED, lambda: _unreconciled_verdict(unreconciled())),
-        exceptions_verdict(exceptions, rule.rule_id),
+        _standing(exceptions, rule),
     ]
+
+
+def _drift_verdict(profile: DriftProfile, exceptions: Mapping[str, int], rule: Rule) -> Verdict:
+    drifting = sum(exceptions.values())
+    return verdict(
+        recon_daily_snapshot_flow.TABLE.full_name,
+        DRIFT,
+        f"{drifting:,} of {profile.users:,} users drift; the largest by {profile.largest:,} KRW",
+        passed=drifting == 0,
+        value=profile.largest,
+        threshold=f"> {rule.alert_above.normalize():f} KRW",
+        rule=rule,
+        is_error=exceptions.get("CRITICAL", 0) > 0,
+        details={"drifting_users": drifting, "users": profile.users, "drift_total_krw": profile.total},
+    )
 
 
 def _unreconciled_verdict(users: int) -> Verdict:
@@ -98,22 +106,34 @@ def _unreconciled_verdict(users: int) -> Verdict:
     )
 
 
-def supply_verdicts(row: Mapping[str, Any], exceptions: Mapping[str, int], rule: Rule) -> list[Verdict]:
+def supply_verdicts(
+    row: Mapping[str, Any], exceptions: Callable[[], Mapping[str, int]], rule: Rule
+) -> list[Verdict]:
     """Issued supply against all wallets, and supply's exceptions by severity."""
+    table = ledger_supply_balance_daily.TABLE.full_name
     return [
-        verdict(
-            ledger_supply_balance_daily.TABLE.full_name,
-            SUPPLY,
-            f"issued {row['issued_supply']:,}, wallets {row['wallet_total_balance']:,},"
-            f" difference {row['diff_amount']:,} KRW",
-            passed=bool(row["is_ok"]),
-            value=abs(row["diff_amount"]),
-            threshold=f"> {rule.alert_above.normalize():f} KRW",
-            rule=rule,
-            is_error=exceptions.get("CRITICAL", 0) > 0,
-        ),
-        exceptions_verdict(exceptions, rule.rule_id),
+        measured(table, SUPPLY, lambda: _supply_verdict(row, exceptions(), rule)),
+        _standing(exceptions, rule),
     ]
+
+
+def _supply_verdict(row: Mapping[str, Any], exceptions: Mapping[str, int], rule: Rule) -> Verdict:
+    return verdict(
+        ledger_supply_balance_daily.TABLE.full_name,
+        SUPPLY,
+        f"issued {row['issued_supply']:,}, wallets {row['wallet_total_balance']:,},"
+        f" difference {row['diff_amount']:,} KRW",
+        passed=bool(row["is_ok"]),
+        value=abs(row["diff_amount"]),
+        threshold=f"> {rule.alert_above.normalize():f} KRW",
+        rule=rule,
+        is_error=exceptions.get("CRITICAL", 0) > 0,
+    )
+
+
+def _standing(exceptions: Callable[[], Mapping[str, int]], rule: Rule) -> Verdict:
+    table = exception_ledger.TABLE.full_name
+    return measured(table, EXCEPTIONS, lambda: exceptions_verdict(exceptions(), rule.rule_id))
 
 
 def exceptions_verdict(exceptions: Mapping[str, int], rule_ids: str | None) -> Verdict:

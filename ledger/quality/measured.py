@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from typing import TypeVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,6 +16,7 @@ from ledger.quality.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 Answer = Sequence[Row] | Exception
+T = TypeVar("T")
 _NAME = "_question"
 
 
@@ -40,6 +42,21 @@ def not_measured(table: str, check: str, error: Exception) -> Verdict:
         is_error=False,
         is_measured=False,
     )
+
+
+def tried(measure: Callable[[], T]) -> T | Exception:
+    """The measurement, or the error with which it failed; for several checks that look at one measurement."""
+    try:
+        return measure()
+    except Exception as error:
+        return error
+
+
+def value_of(measurement: T | Exception) -> T:
+    """The measurement; raises what it failed with."""
+    if isinstance(measurement, Exception):
+        raise measurement
+    return measurement
 
 
 def rows_of(answer: Answer) -> Sequence[Row]:

@@ -78,7 +78,7 @@ def rule(name: str) -> Rule:
 def test_drift_and_supply_say_the_number_the_threshold_and_the_rule() -> None:
     """INV-51: money to the cent, in text."""
     drift, users, exceptions = recon_verdicts(
-        profile("9999999999999999.99"), lambda: 2, {"CRITICAL": 1}, rule("ledger/drift_abs")
+        lambda: profile("9999999999999999.99"), lambda: 2, lambda: {"CRITICAL": 1}, rule("ledger/drift_abs")
     )
     assert (drift.passed, drift.is_error, drift.value) == (False, True, "9999999999999999.99")
     assert (drift.threshold, drift.rule_id) == ("> 0 KRW", "ledger-drift-abs-v1")
@@ -90,13 +90,15 @@ def test_drift_and_supply_say_the_number_the_threshold_and_the_rule() -> None:
         "diff_amount": Decimal("-0.01"),
         "is_ok": False,
     }
-    supply, _ = supply_verdicts(row, {"WARN": 1}, rule("ledger/supply_diff_abs"))
+    supply, _ = supply_verdicts(row, lambda: {"WARN": 1}, rule("ledger/supply_diff_abs"))
     assert (supply.passed, supply.is_error, supply.value) == (False, False, "0.01")
 
 
 def test_a_quiet_day_passes() -> None:
     """INV-51"""
-    assert all(v.passed for v in recon_verdicts(profile("0.00"), lambda: 0, {}, rule("ledger/drift_abs")))
+    assert all(
+        v.passed for v in recon_verdicts(lambda: profile("0.00"), lambda: 0, dict, rule("ledger/drift_abs"))
+    )
     assert exceptions_verdict({}, "").passed
 
 
