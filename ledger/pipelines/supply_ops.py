@@ -133,8 +133,9 @@ def _supply_row(run: Run, window: Window, rule: Rule) -> dict[str, Any]:
         F.col("snapshot_ts") <= lit_ts(window.end)
     )
     last = lakehouse.stage(ledger_supply_balance_daily.last_snapshots(snapshots))
+    flows = lakehouse.read(LEDGER_DAILY_FLOW).where(F.col("event_date_kst") <= lit_date(day))
     totals = _totals(
-        issued=ledger_supply_balance_daily.issued_total(lakehouse.read(LEDGER_DAILY_FLOW, Scope(end=day))),
+        issued=ledger_supply_balance_daily.issued_total(flows),
         wallets=ledger_supply_balance_daily.wallet_total(last, entries_since(run, last, "snapshot_ts", day)),
     )
     return ledger_supply_balance_daily.supply_row(
