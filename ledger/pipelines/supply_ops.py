@@ -21,7 +21,7 @@ from ledger.gold import (
     ops_payment_failure_daily,
     ops_payment_refund_daily,
 )
-from ledger.gold.ops_payment_daily import outcome_per_merchant
+from ledger.gold.payment_outcomes import outcome_per_merchant
 from ledger.pipelines.attempt import Outcome, Restatement, Run, recorded_failure
 from ledger.pipelines.control_notes import SUPPLY_OPS, note_computed, upstream_of
 from ledger.pipelines.day_results import Committed, DayRows, commit_day, entries_since, lookback
@@ -38,8 +38,7 @@ from ledger.quality.measured import tried, value_of
 from ledger.readiness import Upstream
 from ledger.rules import Rule
 from ledger.side_by_side import side_by_side
-from ledger.silver import ledger_entries, order_events, wallet_snapshot
-from ledger.silver.internal import LEDGER_DAILY_FLOW
+from ledger.silver import ledger_daily_flow, ledger_entries, order_events, wallet_snapshot
 from ledger.window import Window, lit_date, lit_ts
 
 
@@ -133,7 +132,7 @@ def _supply_row(run: Run, window: Window, rule: Rule) -> dict[str, Any]:
         F.col("snapshot_ts") <= lit_ts(window.end)
     )
     last = lakehouse.stage(ledger_supply_balance_daily.last_snapshots(snapshots))
-    flows = lakehouse.read(LEDGER_DAILY_FLOW).where(F.col("event_date_kst") <= lit_date(day))
+    flows = lakehouse.read(ledger_daily_flow.TABLE).where(F.col("event_date_kst") <= lit_date(day))
     totals = _totals(
         issued=ledger_supply_balance_daily.issued_total(flows),
         wallets=ledger_supply_balance_daily.wallet_total(last, entries_since(run, last, "snapshot_ts", day)),
