@@ -15,6 +15,7 @@ from typing import Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.instants import from_micros
@@ -133,14 +134,28 @@ def _is_read(note: Note, pipeline: PipelineName) -> bool:
 def read_journal(lakehouse: Lakehouse) -> Journal:
     """The journal as it stands. At most one query."""
     notes = []
-    for row in lakehouse.answer(day_changes.TABLE, _note_rows):
+    for row in lakehouse.answer(day_changes.TABLE, note_rows):
         values = row.asDict() | {name: from_micros(row[name]) for name in _TIMES}
         window = Window(values.pop("window_start_ts"), values.pop("window_end_ts"))
         notes.append(Note(window=window, **values))
     return Journal(tuple(sorted(notes, key=lambda n: (n.seq, n.changed_date_kst, n.source_table or ""))))
 
 
-def _note_rows(table: DataFrame) -> DataFrame:
+@question(
+    seq=int,
+    phase=str,
+    pipeline_name=str,
+    changed_date_kst=date,
+    source_table=str,
+    rows_changed=int,
+    run_id=str,
+    window_start_ts=int,
+    window_end_ts=int,
+    read_from=int,
+    landing_at=int,
+    changed_at=int,
+)
+def note_rows(table: DataFrame) -> DataFrame:
     return table.select(
         *[F.unix_micros(n).alias(n) if n in _TIMES else F.col(n) for n in day_changes.TABLE.column_names]
     )

@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import LedgerError, RulesError
 from ledger.gold.dim_rule_scd2 import TABLE
@@ -145,6 +146,7 @@ def load_table(lakehouse: Lakehouse) -> list[Rule]:
     return [parse_rule(row.asDict()) for row in lakehouse.answer(TABLE, _rule_rows)]
 
 
+@question()
 def _rule_rows(table: DataFrame) -> DataFrame:
     casts = {"threshold": "string", "severity_map": "map<string,string>"}
     times = ("effective_start_ts", "effective_end_ts")

@@ -15,6 +15,7 @@ from typing import Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.errors import CommitConflictError
@@ -79,6 +80,7 @@ def read_states(lakehouse: Lakehouse) -> list[PipelineState]:
     return sorted(states, key=lambda state: state.pipeline_name)
 
 
+@question()
 def _state_rows(table: DataFrame) -> DataFrame:
     times = [F.unix_micros(n).alias(n) for n in ("last_success_ts", "last_processed_end", "updated_at")]
     return table.select("pipeline_name", "last_run_id", "dq_zero_window_counts", *times)
@@ -153,12 +155,22 @@ def read_attempts(lakehouse: Lakehouse, days: Scope) -> list[Logged]:
     """The attempts of the KST days in the run log, oldest first. At most one query."""
     attempts = [
         Logged(**(r.asDict() | {name: from_micros(r[name]) for name in ("started_at", "ended_at")}))
-        for r in lakehouse.answer(pipeline_run_log.TABLE, _attempt_rows, days)
+        for r in lakehouse.answer(pipeline_run_log.TABLE, attempt_rows, days)
     ]
     return sorted(attempts, key=lambda a: (a.ended_at, a.started_at, a.status))
 
 
-def _attempt_rows(table: DataFrame) -> DataFrame:
+@question(
+    pipeline_name=str,
+    date_kst=date,
+    run_id=str,
+    status=str,
+    rows_quarantined=int,
+    message=str,
+    started_at=int,
+    ended_at=int,
+)
+def attempt_rows(table: DataFrame) -> DataFrame:
     names = ("pipeline_name", "date_kst", "run_id", "status", "rows_quarantined", "message")
     return table.select(*names, *[F.unix_micros(name).alias(name) for name in ("started_at", "ended_at")])
 

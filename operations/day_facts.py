@@ -17,16 +17,18 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze.landing_file import newest_changes
+from ledger.bronze import landing_file
+from ledger.bronze.landing_file import newest_change_rows, newest_changes
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.due import silver_due
-from ledger.gold import exception_ledger, ledger_supply_balance_daily, restatement_log
+from ledger.gold import exception_ledger, ledger_supply_balance_daily, pipeline_run_log, restatement_log
 from ledger.instants import to_micros
-from ledger.journal import Journal, read_journal
+from ledger.journal import Journal, note_rows, read_journal
 from ledger.side_by_side import side_by_side
-from ledger.silver import bad_records, dq_status, ledger_entries, wallet_snapshot
-from ledger.state import Logged, PipelineName, newest_attempt, newest_success, read_attempts
+from ledger.silver import bad_records, day_changes, dq_status, ledger_entries, wallet_snapshot
+from ledger.state import Logged, PipelineName, attempt_rows, newest_attempt, newest_success, read_attempts
 from ledger.window import Window
 
 
@@ -77,7 +79,7 @@ class _Read:
 
 
 def read_facts(lakehouse: Lakehouse, days: Sequence[date]) -> list[DayFacts]:
-    """The facts of the days, in their order. Ten small queries, whatever the number of days."""
+    """The facts of the days, in their order. At most one query where the log is at hand, else ten, for all days."""
     if not days:
         return []
     scope = Scope(min(days), max(days))
@@ -86,6 +88,19 @@ def read_facts(lakehouse: Lakehouse, days: Sequence[date]) -> list[DayFacts]:
 
 
 def _read(lakehouse: Lakehouse, scope: Scope) -> _Read:
+    lakehouse.ask_together(
+        [
+            (pipeline_run_log.TABLE, attempt_rows, scope),
+            (day_changes.TABLE, note_rows, None),
+            (landing_file.TABLE, newest_change_rows, scope),
+            (ledger_supply_balance_daily.TABLE, _supply_rows, scope),
+            (exception_ledger.TABLE, _finding_rows, scope),
+            (dq_status.TABLE, _evaluation_rows, scope),
+            *[(table, days_of, scope) for table, days_of in _PRESENT.items()],
+            (bad_records.TABLE, _quarantined_rows, Scope(start=scope.start)),
+            (restatement_log.TABLE, _restated_rows, scope),
+        ]
+    )
     tasks: list[Callable[[], Any]] = [
         partial(read_attempts, lakehouse, scope),
         partial(read_journal, lakehouse),
@@ -187,6 +202,7 @@ def _supply(lakehouse: Lakehouse, scope: Scope) -> dict[date, Any]:
     return {row["date_kst"]: row for row in rows}
 
 
+@question(date_kst=date, diff_amount=Decimal, is_ok=bool)
 def _supply_rows(table: DataFrame) -> DataFrame:
     return table.select("date_kst", "diff_amount", "is_ok")
 
@@ -195,6 +211,17 @@ def _exceptions(lakehouse: Lakehouse, scope: Scope) -> Sequence[Any]:
     return lakehouse.answer(exception_ledger.TABLE, _finding_rows, scope)
 
 
+@question(
+    date_kst=date,
+    domain=str,
+    exception_type=str,
+    severity=str,
+    source_table=str,
+    run_id=str,
+    window_start_ts=int,
+    window_end_ts=int,
+    n=int,
+)
 def _finding_rows(table: DataFrame) -> DataFrame:
     """Findings, counted per type, severity, run and window."""
     names = ("date_kst", "domain", "exception_type", "severity", "source_table", "run_id")
@@ -213,6 +240,7 @@ def _evaluations(lakehouse: Lakehouse, scope: Scope) -> dict[tuple[Any, ...], _E
     return newest
 
 
+@question(source_table=str, run_id=str, dq_tag=str, window_start_ts=int, window_end_ts=int, generated_at=int)
 def _evaluation_rows(table: DataFrame) -> DataFrame:
     times = _micros("window_start_ts", "window_end_ts", "generated_at")
     return table.select("source_table", "run_id", "dq_tag", *times)
@@ -226,10 +254,12 @@ def _present(lakehouse: Lakehouse, scope: Scope) -> dict[str, frozenset[date]]:
     }
 
 
+@question(day=date)
 def _snapshot_days(table: DataFrame) -> DataFrame:
     return table.select(F.col("snapshot_date_kst").alias("day")).distinct()
 
 
+@question(day=date)
 def _entry_days(table: DataFrame) -> DataFrame:
     return table.select(F.col("event_date_kst").alias("day")).distinct()
 
@@ -242,6 +272,7 @@ def _quarantine(lakehouse: Lakehouse, scope: Scope) -> Sequence[Any]:
     return lakehouse.answer(bad_records.TABLE, _quarantined_rows, Scope(start=scope.start))
 
 
+@question(run_id=str, window_start_ts=int, window_end_ts=int, n=int)
 def _quarantined_rows(table: DataFrame) -> DataFrame:
     """Quarantined rows, counted per run and window."""
     rows = table.select("run_id", *_micros("window_start_ts", "window_end_ts"))
@@ -255,6 +286,7 @@ def _restated(lakehouse: Lakehouse, scope: Scope) -> dict[date, int]:
     }
 
 
+@question(date_kst=date, n=int)
 def _restated_rows(table: DataFrame) -> DataFrame:
     runs = table.where(F.col("pipeline_name") == "pipeline_b").select("date_kst", "run_id").distinct()
     return runs.groupBy("date_kst").agg(F.count(F.lit(1)).alias("n"))

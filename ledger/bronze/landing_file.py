@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.contract import Table, opt, req
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.instants import from_micros
@@ -75,6 +76,7 @@ def read_events(lakehouse: Lakehouse, scope: Scope | None = None) -> list[Landin
     return sorted(events, key=lambda event: event.at)
 
 
+@question()
 def _event_rows(table: DataFrame) -> DataFrame:
     return table.withColumn("at", F.unix_micros("at"))
 
@@ -121,11 +123,12 @@ def newest_changes(lakehouse: Lakehouse, scope: Scope | None = None) -> dict[dat
     """Per landing day the newest event that changed which rows are live. At most one query."""
     found = {
         row["landing_date_kst"]: from_micros(row["at"])
-        for row in lakehouse.answer(TABLE, _newest_change_rows, scope)
+        for row in lakehouse.answer(TABLE, newest_change_rows, scope)
     }
     return {day: at for day, at in found.items() if at is not None}
 
 
-def _newest_change_rows(table: DataFrame) -> DataFrame:
+@question(landing_date_kst=date, at=int)
+def newest_change_rows(table: DataFrame) -> DataFrame:
     changes = table.where(F.col("status").isin(*CHANGES_LIVE_ROWS))
     return changes.groupBy("landing_date_kst").agg(F.max(F.unix_micros("at")).alias("at"))

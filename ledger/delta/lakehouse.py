@@ -45,7 +45,8 @@ class Lakehouse:
         """Whether the engine reads strict JSON alone and hands values over as they are written (``json_text``)."""
         self.path, self.exists, self.version = tables.path, tables.exists, tables.version
         self.read, self.count, self.known_count = tables.read, tables.count, tables.known_count
-        self.answer, self.columns, self.validate = tables.answer, tables.columns, tables.validate
+        self.answer, self.ask_together = tables.answer, tables.ask_together
+        self.columns, self.validate = tables.columns, tables.validate
 
         schemas = Schemas(tables)
         self.create, self.add_columns = schemas.create, schemas.add_columns
@@ -60,8 +61,9 @@ class Lakehouse:
         self.append, self.append_new = appends.append, appends.append_new
         self.append_after, self.insert_files = appends.append_after, appends.insert_files
         merges = Merges(tables, frames, writes)
-        self.merge, self.merge_row = merges.merge, merges.merge_row
-        self.plan_merge, self.commit_merge = merges.plan_merge, merges.commit_merge
+        self.merge, self.merge_all, self.merge_row = merges.merge, merges.merge_all, merges.merge_row
+        self.plan_merge, self.plan_merges = merges.plan_merge, merges.plan_merges
+        self.commit_merge = merges.commit_merge
         self.refuse_stored_twice = merges.refuse_stored_twice
         partitions = Partitions(tables, frames, writes)
         self.replace_partition, self.delete_before = partitions.replace_partition, partitions.delete_before

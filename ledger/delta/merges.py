@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -10,11 +13,45 @@ from ledger.contract import Table
 from ledger.delta.frames import Frames
 from ledger.delta.merge_plan import MergePlan, all_new, compare
 from ledger.delta.merge_sql import FATE, Change, merge_statement
-from ledger.delta.row_checks import check_types, look, refuse_repeated, refuse_rows, repeated
+from ledger.delta.row_checks import Look, check_types, looks, refuse_repeated, refuse_rows, repeated
 from ledger.delta.scope import Scope
 from ledger.delta.tables import Tables
 from ledger.delta.writes import WriteResult, Writes, refuse_other_write, told
 from ledger.errors import CommitConflictError
+from ledger.side_by_side import side_by_side
+
+
+@dataclass(frozen=True)
+class Request:
+    """One table's merge: make the stored rows of ``scope`` agree with ``source`` (staged, conformed).
+
+    ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``: columns that
+    are set, alone, where only they differ; ``update_when``: a further condition on the stored row ``t`` and the source
+    row ``s``; ``delete_when``: the stored rows that go when the source does not have them. A source with the column
+    FATE says row by row what it does (:class:`ledger.delta.merge_sql.Change`).
+    """
+
+    table: Table
+    source: DataFrame
+    scope: Scope
+    differ: Sequence[str] | None = None
+    touch: Sequence[str] = ()
+    update_when: str = "true"
+    delete_when: str | None = None
+
+    @cached_property
+    def has_fates(self) -> bool:
+        return FATE in self.source.columns
+
+    @cached_property
+    def rows(self) -> DataFrame:
+        """The source without what it says of its rows."""
+        return self.source.drop(FATE) if self.has_fates else self.source
+
+    @cached_property
+    def change(self) -> Change:
+        columns = tuple(self.differ or [n for n in self.table.column_names if n not in self.table.key])
+        return Change(self.update_when, columns, tuple(self.touch), self.delete_when, self.has_fates)
 
 
 class Merges:
@@ -23,65 +60,51 @@ class Merges:
     def __init__(self, tables: Tables, frames: Frames, writes: Writes) -> None:
         self._tables, self._frames, self._writes = tables, frames, writes
 
-    def merge(
-        self,
-        table: Table,
-        source: DataFrame,
-        *,
-        scope: Scope,
-        differ: Sequence[str] | None = None,
-        update_when: str = "true",
-        delete_when: str | None = None,
-    ) -> WriteResult:
-        """Make the stored rows of ``scope`` agree with ``source``: :meth:`plan_merge`, then :meth:`commit_merge`."""
-        return self.commit_merge(
-            self.plan_merge(
-                table,
-                source,
-                scope=scope,
-                differ=differ,
-                update_when=update_when,
-                delete_when=delete_when,
-            )
-        )
+    def merge(self, table: Table, source: DataFrame, *, scope: Scope, **options: Any) -> WriteResult:
+        """Make the stored rows of ``scope`` agree with ``source``; the options are those of :class:`Request`."""
+        return self.merge_all([Request(table, source, scope, **options)])[0]
 
-    def plan_merge(
-        self,
-        table: Table,
-        source: DataFrame,
-        *,
-        scope: Scope,
-        differ: Sequence[str] | None = None,
-        touch: Sequence[str] = (),
-        update_when: str = "true",
-        delete_when: str | None = None,
-    ) -> MergePlan:
-        """Check the source (staged, conformed) and find what a merge would change. Writes nothing.
+    def merge_all(self, requests: Sequence[Request]) -> list[WriteResult]:
+        """Merges of different tables: all are looked at before the first is made, and they are made side by side."""
+        plans = self.plan_merges(requests)
+        return side_by_side([partial(self.commit_merge, plan) for plan in plans])
 
-        ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``:
-        columns that are set, alone, where only they differ; ``update_when``: a further condition on the stored
-        row ``t`` and the source row ``s``; ``delete_when``: the stored rows that go when the source does not
-        have them. A source with the column FATE says row by row what it does (:class:`ledger.delta.merge_sql.Change`).
-        Raises :class:`KeyViolationError`, also for a key that several stored rows share. One query where no row of
-        the keys is stored, three elsewhere.
+    def plan_merge(self, table: Table, source: DataFrame, *, scope: Scope, **options: Any) -> MergePlan:
+        """:meth:`plan_merges` of one; the options are those of :class:`Request`."""
+        return self.plan_merges([Request(table, source, scope, **options)])[0]
+
+    def plan_merges(self, requests: Sequence[Request]) -> list[MergePlan]:
+        """Check the sources and find what merges would change. Writes nothing.
+
+        One query where no row of the keys is stored, some more for each that has some. Raises
+        :class:`KeyViolationError`, also for a key that several stored rows share.
         """
-        refuse_other_write(table, "merge", "scd2")
-        has_fates = FATE in source.columns
-        rows = source.drop(FATE) if has_fates else source
-        check_types(table, rows)
-        columns = tuple(differ or [n for n in table.column_names if n not in table.key])
-        change = Change(update_when, columns, tuple(touch), delete_when, has_fates)
-        is_empty = not has_fates and self._tables.known_count(table, scope) == 0
-        stored = None if is_empty else self._tables.read(table, scope)
-        beside = None if has_fates else stored  # with fates the source is made from the stored rows
-        seen = look(table, rows, beside, own=delete_when)
-        refuse_rows(table, rows, seen, self._frames.name_user)
+        stored = [self._checked(request) for request in requests]
+        # With fates the source is made from the stored rows.
+        asked = [
+            (r.table, r.rows, None if r.has_fates else beside, r.delete_when)
+            for r, beside in zip(requests, stored, strict=True)
+        ]
+        seen = looks(asked)
+        return side_by_side([partial(self._plan, *each) for each in zip(requests, stored, seen, strict=True)])
+
+    def _checked(self, request: Request) -> DataFrame | None:
+        """The stored rows of the request's scope; None where the log knows that there are none."""
+        refuse_other_write(request.table, "merge", "scd2")
+        check_types(request.table, request.rows)
+        if not request.has_fates and self._tables.known_count(request.table, request.scope) == 0:
+            return None
+        return self._tables.read(request.table, request.scope)
+
+    def _plan(self, request: Request, stored: DataFrame | None, seen: Look) -> MergePlan:
+        table, name_user = request.table, self._frames.name_user
+        refuse_rows(table, request.rows, seen, name_user)
         if seen.is_stored_twice and stored is not None:
-            offenders = repeated(table, stored, source=None if delete_when else rows, own=delete_when)
-            refuse_repeated(table, offenders, self._frames.name_user)
-        if stored is None or not (seen.has_stored or has_fates):
-            return all_new(table, source, scope, change, seen.rows)
-        return compare(table, source, stored, scope, change, self._frames.stage)
+            source, own = (None if request.delete_when else request.rows), request.delete_when
+            refuse_repeated(table, repeated(table, stored, source=source, own=own), name_user)
+        if stored is None or not (seen.has_stored or request.has_fates):
+            return all_new(table, request.source, request.scope, request.change, seen.rows)
+        return compare(table, request.source, stored, request.scope, request.change, self._frames.stage)
 
     def refuse_stored_twice(self, table: Table, scope: Scope | None) -> None:
         """Raises :class:`KeyViolationError` naming a few keys that several stored rows of ``scope`` share."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -56,26 +57,42 @@ def look(table: Table, source: DataFrame, stored: DataFrame | None = None, *, ow
     ``own``: the stored rows that the source speaks for, whether it has their keys or not; without it the stored keys
     that the source does not have do not matter. Of the stored rows of a key those count that are its own.
     """
-    part = F.col(table.partition_by) if table.partition_by else F.lit(None).cast("string")
+    return looks([(table, source, stored, own)])[0]
+
+
+def looks(asked: Sequence[tuple[Table, DataFrame, DataFrame | None, str | None]]) -> list[Look]:
+    """:func:`look` at the rows of several tables. One query."""
+    frames = [_profile(*one).withColumn("_number", F.lit(n)) for n, one in enumerate(asked)]
+    found: list[list[Row]] = [[] for _ in asked]
+    for row in reduce(DataFrame.unionAll, frames).collect():
+        found[row["_number"]].append(row)
+    return [_look(table, rows) for (table, *_), rows in zip(asked, found, strict=True)]
+
+
+_MARKS = ("_given", "_incomplete", "_there", "_own")
+
+
+def _profile(table: Table, source: DataFrame, stored: DataFrame | None, own: str | None) -> DataFrame:
+    """Per partition (a date, or nothing) the rows given, and the most marks of one key."""
+    part = F.col(table.partition_by) if table.partition_by else F.lit(None)
     # Numbers, not booleans: the embedded engine takes the maximum of booleans row by row.
-    marks = ("_given", "_incomplete", "_there", "_own")
     zero = F.lit(0)
     given = (F.lit(1), F.when(F.expr(_is_incomplete(table)), 1).otherwise(0), zero, zero)
-    rows = source.select(*table.key, part.alias("_part"), *map(_named, given, marks))
+    rows = source.select(*table.key, part.cast("date").alias("_part"), *map(_named, given, _MARKS))
     if stored is not None:
         counts = (zero, zero, F.lit(1), F.expr(f"CASE WHEN {own or 'true'} THEN 1 ELSE 0 END"))
-        kind = table.column(table.partition_by).type if table.partition_by else "string"
-        nowhere = F.lit(None).cast(kind)
-        rows = rows.unionAll(
-            stored.alias("t").select(*table.key, nowhere.alias("_part"), *map(_named, counts, marks))
-        )
+        nowhere = F.lit(None).cast("date").alias("_part")
+        rows = rows.unionAll(stored.alias("t").select(*table.key, nowhere, *map(_named, counts, _MARKS)))
     if table.key:
-        sums = [F.sum(name).alias(name) for name in marks]
+        sums = [F.sum(name).alias(name) for name in _MARKS]
         rows = rows.groupBy(*table.key).agg(F.max("_part").alias("_part"), *sums)
         if stored is not None and own is None:
             rows = rows.where("_given > 0")
-    most = [F.max(name).alias(name) for name in marks]
-    found = rows.groupBy("_part").agg(F.sum("_given").alias("_rows"), *most).collect()
+    most = [F.max(name).cast("bigint").alias(name) for name in _MARKS]
+    return rows.groupBy("_part").agg(F.sum("_given").cast("bigint").alias("_rows"), *most)
+
+
+def _look(table: Table, found: Sequence[Row]) -> Look:
     return Look(
         rows={row["_part"]: row["_rows"] for row in found if row["_rows"]},
         is_incomplete=any(row["_incomplete"] for row in found),

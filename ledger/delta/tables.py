@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Hashable, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import Row
 
 from ledger.contract import Table
-from ledger.delta.answers import ANSWERS
+from ledger.delta.answers import ANSWERS, Question, collect_together
 from ledger.delta.commits import Commit
 from ledger.delta.engine_paths import addressable, refuse_lost_link
 from ledger.delta.log import FileLog, Place, SqlLog, TableLog
@@ -16,6 +17,8 @@ from ledger.delta.log_metadata import Layout
 from ledger.delta.row_checks import refuse_foreign
 from ledger.delta.scope import Scope
 from ledger.errors import ContractError
+
+logger = logging.getLogger(__name__)
 
 
 class Tables:
@@ -121,19 +124,40 @@ class Tables:
         layout = self._as_contract.get(table.full_name) if self.has_files_here else None
         return [name for name, _ in layout.columns] if layout else plan.columns
 
-    def answer(
-        self, table: Table, question: Callable[[DataFrame], DataFrame], scope: Scope | None = None
-    ) -> tuple[Row, ...]:
+    def answer(self, table: Table, question: Question, scope: Scope | None = None) -> tuple[Row, ...]:
         """The few rows that a question to the table gives; without a query while the table's newest commit is known.
 
-        ``question`` is a function of a module, so that it stands for what it asks. Raises as :meth:`read` does.
+        Raises as :meth:`read` does.
         """
-        asked = question(self.read(table, scope))
+        asked, key, commit = self._asked(table, question, scope)
+        rows = None if commit is None else ANSWERS.kept(key, commit)
+        if rows is None:
+            rows = tuple(asked.collect())
+            if commit is not None:
+                ANSWERS.keep(key, commit, rows)
+        return rows
+
+    def ask_together(self, questions: Sequence[tuple[Table, Question, Scope | None]]) -> None:
+        """Ask what is not known yet in one query, so that :meth:`answer` finds it. Only speed leans on it."""
+        asked = [(question, *self._asked(table, question, scope)) for table, question, scope in questions]
+        unknown = [a for a in asked if a[3] is not None and ANSWERS.kept(a[2], a[3]) is None]
+        if len(unknown) < 2:
+            return
+        try:
+            answers = collect_together([(question, frame) for question, frame, _, _ in unknown])
+        except Exception as error:  # each is asked alone then, and the one at fault says so
+            logger.info("%s questions in one query failed: %s", len(unknown), type(error).__name__)
+            return
+        for (_, _, key, commit), rows in zip(unknown, answers, strict=True):
+            ANSWERS.keep(key, commit, rows)
+
+    def _asked(
+        self, table: Table, question: Question, scope: Scope | None
+    ) -> tuple[DataFrame, Hashable, Hashable | None]:
+        """The question as a frame, what stands for it, and the commit that is newest before it is asked."""
         place = self.place(table)
-        commit = self._log.newest_commit(place)
-        if commit is None:
-            return tuple(asked.collect())
-        return ANSWERS.ask((place.path, scope, question), commit, lambda: asked)
+        frame = question(self.read(table, scope))
+        return frame, (place.path, scope, question), self._log.newest_commit(place)
 
     def count(self, table: Table, scope: Scope | None = None) -> int:
         """The rows of :meth:`read`: by the log where it can tell, else by a query."""

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.delta.lakehouse import WriteResult
+from ledger.delta.merges import Request
 from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger
 from ledger.instants import from_micros
@@ -62,7 +63,10 @@ def commit_day(run: Run, day: date, restated: Restatement | None, results: Seque
     """Note what changes in a day that was controlled before, then merge: a rerun leaves what a first run leaves."""
     figures = [result for result in results if result.has_figures] if restated else []
     noted = side_by_side([partial(note_changes, run, restated, r.table, r.rows) for r in figures])
-    written = side_by_side([partial(_merge, run, day, result) for result in results])
+    scope = Scope.of([day])
+    written = run.lakehouse.merge_all(
+        [Request(r.table, r.rows, scope, differ=r.differ, delete_when=r.delete_when) for r in results]
+    )
     return Committed(
         {result.table.full_name: write for result, write in zip(results, written, strict=True)},
         {result.table.name: n for result, n in zip(figures, noted, strict=True)},
@@ -79,13 +83,3 @@ def entries_since(run: Run, frame: DataFrame, ts: str, day: date) -> DataFrame:
     row = frame.agg(F.min(F.unix_micros(ts)).alias("earliest")).collect()[0]
     instant = from_micros(row["earliest"])
     return run.lakehouse.read(ledger_entries.TABLE, Scope(kst_day(instant) if instant else day, day))
-
-
-def _merge(run: Run, day: date, result: DayRows) -> WriteResult:
-    return run.lakehouse.merge(
-        result.table,
-        result.rows,
-        scope=Scope.of([day]),
-        differ=result.differ,
-        delete_when=result.delete_when,
-    )

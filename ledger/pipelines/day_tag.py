@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ledger.delta.answers import question
 from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.silver import dq_status
@@ -24,6 +25,9 @@ def day_tag(run: Run, day: date) -> str | None:
     return most_severe_tag([row.asDict() for row in rows])
 
 
+@question(
+    source_table=str, dq_tag=str, severity=str, window_start_ts=int, window_end_ts=int, generated_at=int
+)
 def _tagged_rows(table: DataFrame) -> DataFrame:
     times = [F.unix_micros(c).alias(c) for c in ("window_start_ts", "window_end_ts", "generated_at")]
     inputs = table.where(F.col("source_table").isin(*_TAGGED_INPUTS))

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from ledger.bronze.landing_report import Ingested
 from ledger.contract import Table
+from ledger.delta.answers import question
 from ledger.delta.lakehouse import WriteResult
 from ledger.delta.scope import Scope
 from ledger.gold import exception_ledger
@@ -228,5 +229,6 @@ def _runs_of_day(run: Run, table: Table, day: date) -> frozenset[str]:
     return frozenset(row["run_id"] for row in run.lakehouse.answer(table, _run_ids, Scope.of([day])))
 
 
+@question(run_id=str)
 def _run_ids(table: DataFrame) -> DataFrame:
     return table.select("run_id").distinct()
