@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from ledger.contract import Table, WriteStrategy
@@ -85,5 +86,16 @@ class Writes:
 
     def affected(self, table: Table, statement: Callable[[str], str], source: DataFrame) -> int:
         """:meth:`run`; the rows that it inserted, updated or deleted, by its own answer."""
-        row = self.run(table, statement, source).collect()[0].asDict()
+        row = _first_row(self.run(table, statement, source))
         return int(row["num_affected_rows"] if "num_affected_rows" in row else row["count"])
+
+
+def _first_row(answer: DataFrame) -> dict[str, Any]:
+    """What a statement answered. A Connect client was sent it with the statement: to collect it would ask once more."""
+    relation = getattr(
+        getattr(answer, "_plan", None), "_plan", None
+    )  # no public name, so it may be gone one day
+    if relation is not None and relation.HasField("local_relation"):
+        rows = pa.ipc.open_stream(relation.local_relation.data).read_all()
+        return dict(rows.slice(0, 1).to_pylist()[0])
+    return answer.collect()[0].asDict()

@@ -43,7 +43,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
     with recorded_failure(run, "pipeline_c", window):
         computed = compute(run, window, secret=salt())
         outcome = commit(run, computed)
-    observed(outcome, lambda: mart_verdicts(computed.rows, _stored_columns(run), computed.payments))
+    observed(outcome, lambda: mart_verdicts(computed.rows, run.lakehouse.columns(TABLE), computed.payments))
     return outcome
 
 
@@ -73,7 +73,3 @@ def commit(run: Run, computed: Mart) -> Outcome:
     record_success(run.lakehouse, attempt_of(run, "pipeline_c", window, outcome))
     note_controlled(run, "pipeline_c", window, upstream=computed.upstream)
     return outcome
-
-
-def _stored_columns(run: Run) -> list[str]:
-    return run.lakehouse.read(TABLE).columns

@@ -26,7 +26,8 @@ TABLE = recon_daily_snapshot_flow.TABLE
 
 @dataclass(frozen=True)
 class Reconciled:
-    """One KST day: a row per user with a snapshot in it, an exception per user who drifts. Frames are staged."""
+    """One KST day: a row per user with a snapshot in it, an exception per user who drifts; what they are
+    made of is staged."""
 
     window: Window
     upstream: Upstream
@@ -73,7 +74,7 @@ def compute(run: Run, window: Window) -> Reconciled:
         now=run.clock(),
     )
     restated = restatement_of(run, "pipeline_b", window, upstream)
-    return Reconciled(window, upstream, restated, pairs, rows, lakehouse.stage(findings), rule)
+    return Reconciled(window, upstream, restated, pairs, rows, findings, rule)
 
 
 def commit(run: Run, computed: Reconciled) -> Committed:
