@@ -10,9 +10,10 @@ from pyspark.sql import functions as F
 from assets.catalog import asset_key, asset_spec, column_schema
 from assets.checks.arrivals import files_metadata, landing_result
 from assets.checks.quality import own_specs
-from assets.execution import failing_at_once, refuse_unsound
+from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from assets.materialization import row_count, version_of
+from assets.parameters import refuse_unsound
 from assets.partitions import ONE_DAY_A_RUN, kst_days
 from assets.samples import Part, Shown, counts_and_samples
 from configs.settings import Settings
@@ -54,8 +55,8 @@ def _loaded(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with failing_at_once():
-            refuse_unsound(context, ledger)
             settings = ledger.settings()
+            refuse_unsound(context, ledger, settings)
             selected = [table for table in BRONZE if KEYS[table.name] in context.selected_asset_keys]
             with ledger.lakehouse(settings) as lakehouse:
                 done = load(
@@ -111,8 +112,8 @@ def _observed(table: Table, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefi
     )
     def observe(context: dg.AssetExecutionContext, ledger: LedgerResource) -> Iterator[dg.ObserveResult]:
         with failing_at_once():
-            refuse_unsound(context, ledger)
             settings = ledger.settings()
+            refuse_unsound(context, ledger, settings)
             with ledger.lakehouse(settings) as lakehouse:
                 rows = lakehouse.read(table, Scope.of([date.fromisoformat(context.partition_key)]))
                 newest = rows.agg(

@@ -1,30 +1,21 @@
 """How a table of the contract appears in the asset catalog."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 import dagster as dg
 
 from assets.lineage import lineage_metadata, sources_of
+from assets.partitions import TIMEZONE
 from ledger.contract import Table
+from ledger.pipelines.registry import PIPELINES
 
 OWNERS = ["team:data-platform"]
-_HALF_AN_HOUR = timedelta(minutes=30)
-
-
-def _daily(deadline_cron: str) -> dg.FreshnessPolicy:
-    """Due at a KST time of day, half an hour after the schedule (runbook section 4)."""
-    return dg.FreshnessPolicy.cron(deadline_cron, lower_bound_delta=_HALF_AN_HOUR, timezone="Asia/Seoul")
-
-
-# For display only, by group; what may start is decided by the gates.
+# For display only, by group (runbook section 4); what may start is decided by the gates.
 _FRESHNESS = {
-    "guardrail": dg.FreshnessPolicy.cron(
-        "*/10 * * * *", lower_bound_delta=timedelta(minutes=10), timezone="Asia/Seoul"
-    ),
-    "silver": _daily("30 0 * * *"),
-    "controls": _daily("50 0 * * *"),
-    "analytics": _daily("5 1 * * *"),
+    p.group: dg.FreshnessPolicy.cron(
+        p.schedule.deadline_cron, lower_bound_delta=p.schedule.grace, timezone=TIMEZONE
+    )
+    for p in PIPELINES
 }
 
 

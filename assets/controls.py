@@ -26,6 +26,7 @@ from ledger.pipelines.controls import (
 )
 from ledger.pipelines.recon import run_recon
 from ledger.pipelines.supply_ops import run_supply_ops
+from ledger.pipelines.registry import PIPELINE_B
 from ledger.silver import dq_status
 from ledger.window import Window
 from resources.ledger import LedgerResource
@@ -33,7 +34,7 @@ from resources.ledger import LedgerResource
 Writes = Mapping[Table, tuple[str, ...]]
 RECON: Writes = {**dict.fromkeys(RECON_TABLES, ()), exception_ledger.TABLE: ("recon",)}
 SUPPLY_OPS: Writes = {**dict.fromkeys(SUPPLY_OPS_TABLES, ()), exception_ledger.TABLE: ("supply",)}
-FINALIZE: Writes = {pipeline_state.TABLE: ("pipeline_b",)}
+FINALIZE: Writes = {pipeline_state.TABLE: (PIPELINE_B.name,)}
 
 _RECON_DEPS = (SILVER_KEYS["wallet_snapshot"], SILVER_KEYS["ledger_entries"], asset_key(dq_status.TABLE))
 _SUPPLY_OPS_DEPS = (*_RECON_DEPS, SILVER_KEYS["order_events"])
@@ -43,10 +44,11 @@ _FINALIZE_DEPS = tuple(asset_key(t, *w) for writes in (RECON, SUPPLY_OPS) for t,
 def control_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The three tasks of the runbook, one operation each."""
     days = kst_days(settings.partitions.start_date, including_today=False)
+    recon, supply_ops, finalize = PIPELINE_B.operations
     return [
-        _task("pipeline_b_recon", RECON, _RECON_DEPS, run_recon, days),
-        _task("pipeline_b_supply_ops", SUPPLY_OPS, _SUPPLY_OPS_DEPS, run_supply_ops, days),
-        _task("pipeline_b_finalize_success", FINALIZE, _FINALIZE_DEPS, finalize_success, days),
+        _task(recon, RECON, _RECON_DEPS, run_recon, days),
+        _task(supply_ops, SUPPLY_OPS, _SUPPLY_OPS_DEPS, run_supply_ops, days),
+        _task(finalize, FINALIZE, _FINALIZE_DEPS, finalize_success, days),
     ]
 
 
@@ -60,18 +62,18 @@ def _task(
     @dg.multi_asset(
         name=name,
         specs=[
-            asset_spec(table, *writer, group="controls", deps=deps, partitions_def=days)
+            asset_spec(table, *writer, group=PIPELINE_B.group, deps=deps, partitions_def=days)
             for table, writer in writes.items()
         ],
         check_specs=own_specs(writes, days),
         retry_policy=RETRY_POLICY,
-        pool="pipeline_b",
+        pool=PIPELINE_B.name,
         backfill_policy=ONE_DAY_A_RUN,
     )
     def task(
         context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with running(context, ledger, "pipeline_b", parameters) as (run, what):
+        with running(context, ledger, PIPELINE_B, parameters) as (run, what):
             ask_where_no_gate_ran(context, GATE_B, run, what)
             outcomes = each_window(context, what.windows, lambda window: compute(run, window))
             yield from table_results(run, what, outcomes, writes)

@@ -3,31 +3,31 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 from grpc import RpcError
 
 from assets.checks.arrivals import loads
 from assets.limits import INTERRUPTS, attempt_deadline, interrupted, refuse_if_interrupted
-from assets.run_tags import refuse_range, tick_of
+from assets.parameters import Context, asked_of, refuse_unsound
 from configs.settings import Settings
 from ledger.delta.commits import is_conflict
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import AttemptTimeoutError, CommitConflictError, TransientError
-from ledger.parameters import TASKS, Pipeline, ResolvedRun, RunParameters, resolve
+from ledger.parameters import ResolvedRun, RunParameters
 from ledger.pipelines.attempt import Outcome, Run, first_line
+from ledger.pipelines.registry import Pipeline
 from ledger.shortages import is_panic
 from ledger.side_by_side import abandoned_end
 from ledger.window import Window
 from resources import told
 from resources.interrupts import hangup_is_an_interrupt
 from resources.ledger import RUN_STARTED_TAG, LedgerResource, landing_root
-from resources.parameters import given_to, tag_with_run_id
+from resources.parameters import tag_with_run_id
 from resources.spark import lost_engine, stop_work
 
 logger = logging.getLogger("ledger.run")
-Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's operation has the latter
 _TRANSIENT = (TransientError, RpcError, ConnectionError, TimeoutError)
 _GIVING_UP_SEC = 5
 
@@ -90,32 +90,6 @@ def _give_up() -> None:
         logger.warning("a thread of the interrupted operation is still at work; it ends with this process")
 
 
-def refuse_unsound(context: Context, ledger: LedgerResource) -> None:
-    """Refuse a run that cannot be done as it was asked for; before Spark starts, by whichever operation is first.
-
-    All operations of a run have the same parameters, and each asks on behalf of every pipeline that the run
-    executes: so none writes in a run that another one would refuse. Raises :class:`ParameterError`.
-    """
-    refuse_range(context.run.tags)
-    parameters = RunParameters(**given_to(context.run.run_config))
-    for pipeline, tasks in TASKS.items():
-        if any(context.job_def.graph.has_node_named(task) for task in tasks):
-            _resolved(context, ledger, pipeline, parameters)
-
-
-def _resolved(
-    context: Context, ledger: LedgerResource, pipeline: Pipeline, parameters: RunParameters
-) -> ResolvedRun:
-    return resolve(
-        pipeline,
-        parameters,
-        now=tick_of(context.run.tags) or ledger.now(),
-        default_run_id=context.run.root_run_id or context.run.run_id,
-        is_prod=ledger.settings().is_prod,
-        partition=date.fromisoformat(context.partition_key) if context.has_partition_key else None,
-    )
-
-
 def pipeline_run(
     ledger: LedgerResource, settings: Settings, lakehouse: Lakehouse, what: ResolvedRun, started_at: datetime
 ) -> Run:
@@ -142,10 +116,10 @@ def running(
     with failing_at_once():
         _refuse_if_cancelled(context)
         settings = ledger.settings()
-        refuse_unsound(context, ledger)
-        what = _resolved(context, ledger, pipeline, parameters)
+        refuse_unsound(context, ledger, settings)
+        what = asked_of(context, ledger, settings, parameters).resolved(pipeline)
         tag_with_run_id(context.instance, context.run, what.run_id)
-        if pipeline in ("pipeline_a", "pipeline_silver") and settings.bronze.ingest == "landing":
+        if pipeline.loads_landing and settings.bronze.ingest == "landing":
             landing_root(settings)
         if what.skip_readiness:
             context.log.warning(told.text(f"readiness check skipped: {what.skip_reason}"))

@@ -7,15 +7,15 @@ from pydantic import Field
 
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY, run_tags
+from assets.parameters import Asked
 from ledger.errors import ParameterError
-from ledger.parameters import Pipeline, RunParameters, default_guardrail_window, resolve
+from ledger.parameters import RunParameters, default_guardrail_window
 from ledger.pipelines.finalize import finalize_failure
+from ledger.pipelines.registry import PIPELINES, Pipeline
 from ledger.state import read_state
 from ledger.window import Window
 from resources import told
 from resources.ledger import LedgerResource
-
-OP = "record_failure"
 
 
 class FailedRun(dg.Config):
@@ -33,30 +33,30 @@ class FailedRun(dg.Config):
 
 def finalize_jobs() -> list[dg.JobDefinition]:
     """``pipeline_<x>_finalize_failure`` for each pipeline."""
-    pipelines: tuple[Pipeline, ...] = ("pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c")
-    return [_job(pipeline) for pipeline in pipelines]
+    return [_job(pipeline) for pipeline in PIPELINES]
 
 
-def finalizer_of(pipeline: Pipeline) -> str:
-    """The name of a pipeline's finalizer job."""
-    return f"{pipeline}_finalize_failure"
+def finalizer_op(pipeline: Pipeline) -> str:
+    """The operation of a pipeline's finalizer job."""
+    return f"{pipeline.name}_record_failure"
 
 
 def windows_of(ledger: LedgerResource, pipeline: Pipeline, failed: FailedRun) -> tuple[Window, ...]:
     """The windows that the run was asked for, empty for A's default; raises :class:`ParameterError`."""
-    tick = datetime.fromisoformat(failed.tick) if failed.tick else None
-    return resolve(
-        pipeline,
+    asked = Asked(
+        failed.dagster_run_id,
+        failed.run_id,
         RunParameters(**failed.parameters),
-        now=tick or ledger.now(),
-        default_run_id=failed.run_id,
-        is_prod=ledger.settings().is_prod,
-        partition=date.fromisoformat(failed.partition) if failed.partition else None,
-    ).windows
+        date.fromisoformat(failed.partition) if failed.partition else None,
+        datetime.fromisoformat(failed.tick) if failed.tick else None,
+        ledger.settings().is_prod,
+        ledger.now(),
+    )
+    return asked.resolved(pipeline).windows
 
 
 def _job(pipeline: Pipeline) -> dg.JobDefinition:
-    @dg.op(name=f"{pipeline}_{OP}", retry_policy=RETRY_POLICY)
+    @dg.op(name=finalizer_op(pipeline), retry_policy=RETRY_POLICY)
     def record_failure(context: dg.OpExecutionContext, config: FailedRun, ledger: LedgerResource) -> None:
         """Record the attempt as failed in state and run log, unless it recorded itself."""
         with failing_at_once():
@@ -69,12 +69,12 @@ def _job(pipeline: Pipeline) -> dg.JobDefinition:
                 return
             with ledger.lakehouse(settings) as lakehouse:
                 if not windows:
-                    watermark = read_state(lakehouse, "pipeline_a").last_processed_end
+                    watermark = read_state(lakehouse, pipeline.name).last_processed_end
                     end = datetime.fromisoformat(config.tick) if config.tick else started_at
                     windows = tuple(default_guardrail_window(end, watermark).split_by_day())
                 recorded = finalize_failure(
                     lakehouse,
-                    pipeline,
+                    pipeline.name,
                     windows,
                     run_id=config.parameters.get("run_id", "").strip() or config.run_id,
                     started_at=started_at,
@@ -88,10 +88,10 @@ def _job(pipeline: Pipeline) -> dg.JobDefinition:
         context.log.info(told.text(said))
 
     @dg.job(
-        name=finalizer_of(pipeline),
+        name=pipeline.finalizer,
         executor_def=dg.in_process_executor,
-        tags=run_tags(finalizer_of(pipeline)),
-        description=f"Records a failure of {pipeline} that its own process could not; launched by the sensors.",
+        tags=run_tags(pipeline.finalizer),
+        description=f"Records a failure of {pipeline.name} that its own process could not; launched by the sensors.",
     )
     def job() -> None:
         record_failure()

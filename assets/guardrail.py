@@ -25,6 +25,7 @@ from ledger.parameters import RunParameters, default_guardrail_window
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.guardrail import run_guardrail
 from ledger.pipelines.guardrail_inputs import INPUTS
+from ledger.pipelines.registry import PIPELINE_A
 from ledger.silver import dq_status
 from ledger.state import read_state
 from ledger.window import Window
@@ -35,7 +36,7 @@ logger = logging.getLogger("ledger.run")
 WRITES = {
     dq_status.TABLE: (),
     exception_ledger.TABLE: ("dq",),
-    pipeline_state.TABLE: ("pipeline_a",),
+    pipeline_state.TABLE: (PIPELINE_A.name,),
 }
 
 
@@ -45,20 +46,20 @@ def guardrail_assets(settings: Settings) -> dg.AssetsDefinition:
     deps = [KEYS[source.table.name] for source in INPUTS]
 
     @dg.multi_asset(
-        name="guardrail",
+        name=PIPELINE_A.operations[0],
         specs=[
-            asset_spec(table, *writer, group="guardrail", deps=deps, partitions_def=days)
+            asset_spec(table, *writer, group=PIPELINE_A.group, deps=deps, partitions_def=days)
             for table, writer in WRITES.items()
         ],
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
-        pool="pipeline_a",
+        pool=PIPELINE_A.name,
         backfill_policy=ONE_DAY_A_RUN,
     )
     def guardrail(
         context: dg.AssetExecutionContext, parameters: dg.ResourceParam[RunParameters], ledger: LedgerResource
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        with running(context, ledger, "pipeline_a", parameters) as (run, what):
+        with running(context, ledger, PIPELINE_A, parameters) as (run, what):
             windows = what.windows or _since_watermark(run, tick_of(context.run.tags))
             if not windows:
                 context.log.info("the watermark is at the tick already: nothing to evaluate")
@@ -84,10 +85,10 @@ def _since_watermark(run: Run, tick: datetime | None) -> tuple[Window, ...]:
 
     A watermark that lies in the future says nothing of what is evaluated: the last ten minutes are, as without one.
     """
-    watermark, now = read_state(run.lakehouse, "pipeline_a").last_processed_end, run.clock()
+    watermark, now = read_state(run.lakehouse, PIPELINE_A.name).last_processed_end, run.clock()
     if watermark and watermark > now:
         logger.warning(
-            "%s; only the last ten minutes are evaluated", future_watermark("pipeline_a", watermark)
+            "%s; only the last ten minutes are evaluated", future_watermark(PIPELINE_A.name, watermark)
         )
     elif tick and watermark and watermark >= tick:
         return ()

@@ -18,6 +18,7 @@ from ledger.faults import first_line
 from ledger.gold import exception_ledger, pipeline_state
 from ledger.parameters import ResolvedRun
 from ledger.pipelines.attempt import Outcome, Run
+from ledger.pipelines.registry import PIPELINES
 from ledger.silver import bad_records
 from ledger.window import Window, lit_ts
 from resources import told
@@ -27,10 +28,7 @@ _ROWS_OF: Mapping[tuple[str, ...], str] = {
     (exception_ledger.TABLE.full_name, "dq"): "domain = 'dq'",
     (exception_ledger.TABLE.full_name, "recon"): f"exception_type = '{exception_ledger.RECON_DRIFT_HIGH}'",
     (exception_ledger.TABLE.full_name, "supply"): f"exception_type = '{exception_ledger.SUPPLY_MISMATCH}'",
-    **{
-        (pipeline_state.TABLE.full_name, name): f"pipeline_name = '{name}'"
-        for name in ("pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c")
-    },
+    **{(pipeline_state.TABLE.full_name, p.name): f"pipeline_name = '{p.name}'" for p in PIPELINES},
 }
 
 

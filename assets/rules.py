@@ -7,9 +7,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.catalog import asset_spec
-from assets.execution import failing_at_once, refuse_unsound
+from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from assets.materialization import row_count, version_of
+from assets.parameters import refuse_unsound
 from assets.samples import Part, counts_and_samples
 from ledger.gold import dim_rule_scd2
 from ledger.jobs import PARAMETERS
@@ -35,8 +36,8 @@ def dim_rule_scd2_asset(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Close changed rules and open their new versions, in one commit."""
     with failing_at_once():
-        refuse_unsound(context, ledger)  # a run of the asset graph may have pipelines, too
         settings = ledger.settings()
+        refuse_unsound(context, ledger, settings)  # a run of the asset graph may have pipelines, too
         seed = settings.resolved(config.seed_path.strip() or settings.rules.seed_path)
         with ledger.lakehouse(settings) as lakehouse:
             done = sync_rules(lakehouse, seed, now=ledger.now())

@@ -17,6 +17,7 @@ from configs.settings import Settings
 from ledger.errors import IngestError, QualityGateError
 from ledger.gold import pipeline_state
 from ledger.parameters import RunParameters
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.pipelines.silver import run_silver
 from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
 from resources.ledger import LedgerResource
@@ -30,7 +31,7 @@ _INPUTS = {
     bad_records.TABLE: tuple(KEYS),
     pipeline_state.TABLE: tuple(KEYS),
 }
-WRITES = {table: (("pipeline_silver",) if table is pipeline_state.TABLE else ()) for table in _INPUTS}
+WRITES = {table: ((PIPELINE_SILVER.name,) if table is pipeline_state.TABLE else ()) for table in _INPUTS}
 SILVER_KEYS = {table.name: asset_key(table) for table in _INPUTS if table is not pipeline_state.TABLE}
 
 
@@ -39,16 +40,20 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
     days = kst_days(settings.partitions.start_date, including_today=False)
 
     @dg.multi_asset(
-        name="materialize_silver",
+        name=PIPELINE_SILVER.operations[0],
         specs=[
             asset_spec(
-                table, *WRITES[table], group="silver", deps=[KEYS[n] for n in names], partitions_def=days
+                table,
+                *WRITES[table],
+                group=PIPELINE_SILVER.group,
+                deps=[KEYS[n] for n in names],
+                partitions_def=days,
             )
             for table, names in _INPUTS.items()
         ],
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,
-        pool="pipeline_silver",
+        pool=PIPELINE_SILVER.name,
         backfill_policy=ONE_DAY_A_RUN,
     )
     def materialize_silver(
@@ -56,7 +61,7 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
     ) -> Iterator[
         dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetCheckEvaluation
     ]:
-        with running(context, ledger, "pipeline_silver", parameters) as (run, what):
+        with running(context, ledger, PIPELINE_SILVER, parameters) as (run, what):
             run.refuse_clock_far_ahead(what.windows[-1].end)
             try:
                 outcomes = each_window(context, what.windows, lambda window: run_silver(run, window))

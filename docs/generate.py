@@ -1,11 +1,13 @@
-"""Write ``docs/tables.md`` from the contracts; ``--check`` only says whether it is current."""
+"""Write ``docs/tables.md`` from the contracts and the registry of pipelines; ``--check`` only says whether it is current."""
 
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from ledger.contract import Table
+from ledger.pipelines.registry import PIPELINES, Pipeline
 from ledger.tables import BRONZE, GOLD, INTERNAL, SILVER
 
 TARGET = Path(__file__).with_name("tables.md")
@@ -24,6 +26,9 @@ _SECTIONS = {
     "Internal": ("Bookkeeping of the pipelines, not part of the interface.", INTERNAL),
 }
 
+_MINUTE = timedelta(minutes=1)
+_REACH = {"day": "of its day", "history": "of its day and every earlier one"}
+
 
 def render() -> str:
     """The whole document."""
@@ -31,7 +36,34 @@ def render() -> str:
     for title, (purpose, tables) in _SECTIONS.items():
         parts.append(f"## {title}\n\n{purpose}\n")
         parts += [_table(table) for table in tables]
+    parts.append(_pipelines())
     return "\n".join(parts)
+
+
+def _pipelines() -> str:
+    head = [
+        "## Pipelines\n",
+        "From `ledger/pipelines/registry.py`. Times are KST; a daily pipeline runs the day that has ended.\n",
+        "| pipeline | job | operations | starts | done | needs | runbook |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *map(_pipeline, PIPELINES), ""])
+
+
+def _pipeline(pipeline: Pipeline) -> str:
+    needs, schedule = pipeline.needs, pipeline.schedule
+    grace, interval = schedule.grace // _MINUTE, schedule.every // _MINUTE
+    done = f"{grace} minutes later" if schedule.is_daily else f"{interval + grace} minutes behind at most"
+    cells = (
+        f"`{pipeline.name}`",
+        f"`{pipeline.job}`",
+        ", ".join(f"`{operation}`" for operation in pipeline.job_operations),
+        str(schedule),
+        done,
+        f"{', '.join(f'`{name}`' for name in needs.tables)}, {_REACH[needs.reach]}" if needs else "Bronze",
+        pipeline.runbook_section,
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _table(table: Table) -> str:

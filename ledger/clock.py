@@ -18,6 +18,7 @@ from ledger.bronze.metadata import landing_folder
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ClockError
 from ledger.gold import pipeline_state
+from ledger.pipelines.registry import PIPELINE_A
 from ledger.state import PipelineState, read_states
 from ledger.tables import BRONZE
 from ledger.window import Window
@@ -42,8 +43,8 @@ def refuse_far_ahead(lakehouse: Lakehouse, until: datetime, *, landing: str | No
         raise ClockError(
             f"the clock of this host says {until:%Y-%m-%dT%H:%M:%SZ}, {(until - seen[0]).days} days after everything"
             f" that is known: the newest is {seen[1]} ({seen[0]:%Y-%m-%dT%H:%M:%SZ})",
-            action="correct the clock; where it is right, say so: ledgerctl watermark pipeline_a"
-            f" --to {until:%Y-%m-%dT%H:%M:%SZ} --by WHO --reason WHY",
+            action="correct the clock; where it is right, say so:"
+            f" ledgerctl watermark {PIPELINE_A.name} --to {until:%Y-%m-%dT%H:%M:%SZ} --by WHO --reason WHY",
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ledger.errors import ParameterError
 
 KST = ZoneInfo("Asia/Seoul")
+# Each of these has a UTC window, and so have the days that its look-back reaches.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 _MOST_DAYS = 3700  # ten years: a longer range is a slip of the pen
 
@@ -15,6 +16,11 @@ _MOST_DAYS = 3700  # ten years: a longer range is a slip of the pen
 def kst_day(instant: datetime) -> date:
     """The KST business day that contains a UTC instant."""
     return instant.astimezone(KST).date()
+
+
+def day_start(day: date) -> datetime:
+    """The UTC instant at which a KST day begins (the day before, 15:00)."""
+    return datetime(day.year, day.month, day.day, tzinfo=KST).astimezone(UTC)
 
 
 def is_askable(day: date) -> bool:

@@ -8,19 +8,14 @@ from datetime import date, datetime
 from ledger.bronze.landing_file import newest_changes
 from ledger.delta.lakehouse import Lakehouse
 from ledger.journal import Journal, read_journal
-from ledger.state import PipelineName
-
-RUN_AGAIN: tuple[PipelineName, ...] = ("pipeline_silver", "pipeline_b", "pipeline_c")
+from ledger.pipelines.registry import DAILY, PipelineName
 
 
 def days_due(lakehouse: Lakehouse) -> dict[PipelineName, list[date]]:
     """The days that are due, ascending, per pipeline, in the order in which these have to run. Two queries."""
     journal = read_journal(lakehouse)
-    return {
-        "pipeline_silver": silver_due(journal, newest_changes(lakehouse)),
-        "pipeline_b": journal.due("pipeline_b"),
-        "pipeline_c": journal.due("pipeline_c"),
-    }
+    changes = newest_changes(lakehouse)
+    return {p.name: journal.due(p.name) if p.needs else silver_due(journal, changes) for p in DAILY}
 
 
 def silver_due(journal: Journal, changes: Mapping[date, datetime]) -> list[date]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.errors import ParameterError
+from ledger.pipelines.registry import PIPELINES
 
 # Every parameter is text (spec section 3); blank means not given.
 PARAMETERS: Mapping[str, str] = {
@@ -26,45 +27,21 @@ PARAMETERS: Mapping[str, str] = {
     "dry_run": "true only reports what would go; blank: false",
 }
 _DAYS = ("date_kst_start", "date_kst_end")
-_RUN = ("run_mode", "start_ts", "end_ts", *_DAYS, "run_id")
-_SKIP = ("skip_upstream_readiness_check", "skip_reason")
 
 
 @dataclass(frozen=True)
 class JobText:
-    """A job in a sentence or two, the parameters that it takes in their order, and the pipeline that it runs, if any."""
+    """A job in a sentence or two, and the parameters that it takes in their order."""
 
     description: str
     parameters: tuple[str, ...] = ()
-    pipeline: str | None = None
 
 
 JOBS: Mapping[str, JobText] = {
     "bronze_ingest": JobText(
         "Load one landing day into the six Bronze tables. A and Silver do it on their way as well.", _DAYS
     ),
-    "pipeline_a_guardrail": JobText(
-        "A: can the inputs be trusted? Every 10 minutes. Runbook section 6.1.",
-        (*_RUN, "rule_load_mode"),
-        "pipeline_a",
-    ),
-    "pipeline_silver_materialization": JobText(
-        "What is clean, what is quarantined and why? 00:00 KST. Runbook section 6.2.",
-        (*_RUN, "rule_load_mode"),
-        "pipeline_silver",
-    ),
-    "pipeline_b_controls": JobText(
-        "B: does every wallet reconcile, does supply match? 00:20 KST, after Silver: the gate asks"
-        " for it first. Runbook section 6.3.",
-        (*_RUN, "rule_load_mode", *_SKIP),
-        "pipeline_b",
-    ),
-    "pipeline_c_analytics": JobText(
-        "C: payments without personal data, for analysts. 00:35 KST, after Silver: the gate asks"
-        " for it first. Runbook section 6.4.",
-        (*_RUN, *_SKIP),
-        "pipeline_c",
-    ),
+    **{p.job: JobText(p.description, p.parameters) for p in PIPELINES},
     "sync_dim_rule_scd2": JobText(
         "Load the rule seed into the rule table, on demand. Runbook section 7.2.", ("seed_path",)
     ),
@@ -77,7 +54,6 @@ JOBS: Mapping[str, JobText] = {
         "Is every day done, does the money add up, does a day have to run again, are the rules sound? Runbook section 4."
     ),
 }
-PIPELINES = tuple(job.pipeline for job in JOBS.values() if job.pipeline)
 
 
 def refuse_job(name: str) -> None:

@@ -19,19 +19,13 @@ from ledger.delta.answers import question
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.instants import from_micros
-from ledger.silver import day_changes, ledger_entries, order_events, order_items, products, wallet_snapshot
-from ledger.state import PipelineName
+from ledger.pipelines.registry import PIPELINE_SILVER, PipelineName, needs_of
+from ledger.silver import day_changes
 from ledger.window import Window
 
 Phase = Literal["under_way", "done", "computed", "controlled"]
 _TIMES = ("window_start_ts", "window_end_ts", "landing_at", "changed_at")
 _MAX_TRIES = 20
-# Silver tables that a control reads; B reads its day and every earlier one, C its day alone.
-_INPUTS = {
-    "pipeline_b": frozenset(m.TABLE.full_name for m in (ledger_entries, wallet_snapshot, order_events)),
-    "pipeline_c": frozenset(m.TABLE.full_name for m in (order_events, order_items, products)),
-}
-_READS_HISTORY = ("pipeline_b",)
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Note:
 
     @property
     def is_change(self) -> bool:
-        return self.pipeline_name == "pipeline_silver" and self.rows_changed > 0
+        return self.pipeline_name == PIPELINE_SILVER.name and self.rows_changed > 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class Journal:
 
     def unfinished(self) -> list[Note]:
         """Notes of Silver runs that are under way, or were left half merged: no later run has done their window."""
-        silver = [note for note in self.notes if note.pipeline_name == "pipeline_silver"]
+        silver = [note for note in self.notes if note.pipeline_name == PIPELINE_SILVER.name]
         done = [note for note in silver if note.phase == "done"]
         return [
             note
@@ -101,11 +95,12 @@ class Journal:
             if (n.pipeline_name, n.phase) == (pipeline, "controlled")
         }
         changed = {n.changed_date_kst: n.seq for n in self.notes if n.is_change and _is_read(n, pipeline)}
-        due, newest = [], 0
+        needs, due, before, newest = needs_of(pipeline), [], date.min, 0
         for day in sorted({*read_from, *changed}):
-            newest = max(newest if pipeline in _READS_HISTORY else 0, changed.get(day, 0))
+            newest = max(newest if needs.reaches(before, day) else 0, changed.get(day, 0))
             if newest > read_from.get(day, newest):
                 due.append(day)
+            before = day
         return due
 
     def silver_of(self, day: date) -> Note | None:
@@ -123,12 +118,11 @@ def _covers(outer: Window, inner: Window) -> bool:
 
 
 def _concerns(note: Note, pipeline: PipelineName, day: date) -> bool:
-    changed = note.changed_date_kst
-    return _is_read(note, pipeline) and (changed <= day if pipeline in _READS_HISTORY else changed == day)
+    return _is_read(note, pipeline) and needs_of(pipeline).reaches(note.changed_date_kst, day)
 
 
 def _is_read(note: Note, pipeline: PipelineName) -> bool:
-    return note.source_table in _INPUTS[pipeline]
+    return note.source_table in needs_of(pipeline).tables
 
 
 def read_journal(lakehouse: Lakehouse) -> Journal:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
 from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
-from ledger.jobs import JOBS, PARAMETERS
+from ledger.jobs import PARAMETERS
+from ledger.pipelines.registry import Pipeline
 from ledger.rules import RuleLoadMode
 from ledger.window import Window, day_start, kst_day
 
-Pipeline = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
-WINDOW_PARAMETERS = ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
-# Operations that compute and write, in the order of a run; the gates of B and C come before.
-TASKS: Mapping[Pipeline, tuple[str, ...]] = {
-    "pipeline_a": ("guardrail",),
-    "pipeline_silver": ("materialize_silver",),
-    "pipeline_b": ("pipeline_b_recon", "pipeline_b_supply_ops", "pipeline_b_finalize_success"),
-    "pipeline_c": ("analytics",),
-}
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEFAULT_A_WINDOW = timedelta(minutes=10)
@@ -46,14 +36,9 @@ class RunParameters(BaseModel, frozen=True):
     skip_reason: str = Field("", description=PARAMETERS["skip_reason"])
 
 
-ALLOWED: Mapping[Pipeline, tuple[str, ...]] = {
-    cast("Pipeline", job.pipeline): job.parameters for job in JOBS.values() if job.pipeline
-}
-
-
 def taken_by(pipeline: Pipeline, parameters: RunParameters) -> RunParameters:
     """The parameters without those that the pipeline does not take: where it is only asked about, not run."""
-    return RunParameters(**{name: getattr(parameters, name) for name in ALLOWED[pipeline]})
+    return RunParameters(**{name: getattr(parameters, name) for name in pipeline.parameters})
 
 
 @dataclass(frozen=True)
@@ -83,8 +68,8 @@ def resolve(
     """
     parameters = RunParameters(**{name: value.strip() for name, value in parameters.model_dump().items()})
     given = {name for name, value in parameters.model_dump().items() if value}
-    for name in sorted(given - set(ALLOWED[pipeline])):
-        raise _refused(name, f"{pipeline} does not take it")
+    for name in sorted(given - set(pipeline.parameters)):
+        raise _refused(name, f"{pipeline.name} does not take it")
     run_id = parameters.run_id or default_run_id
     if not _RUN_ID.fullmatch(run_id):
         raise _refused("run_id", f"{run_id!r} must match {_RUN_ID.pattern}")
@@ -97,8 +82,8 @@ def resolve(
             f"{window} is longer than {_LONGEST.days} days",
         )
     windows = tuple(window.split_by_day()) if window else ()
-    if window and pipeline in ("pipeline_b", "pipeline_c") and not all(w.is_kst_day for w in windows):
-        raise _refused("start_ts", f"{pipeline} works on whole KST days, not on {window}")
+    if window and pipeline.needs and not all(w.is_kst_day for w in windows):
+        raise _refused("start_ts", f"{pipeline.name} works on whole KST days, not on {window}")
     return ResolvedRun(
         windows=windows,
         is_backfill=mode == "backfill",
@@ -165,7 +150,7 @@ def _incremental_window(
                 "end_ts", f"{window} belongs to {window.date_kst}, not to the partition {partition}"
             )
         return window
-    if pipeline == "pipeline_a" and partition in (None, kst_day(now - _INSTANT)):
+    if not pipeline.schedule.is_daily and partition in (None, kst_day(now - _INSTANT)):
         return None
     if partition:
         raise _refused("run_mode", f"incremental needs start_ts and end_ts for the partition {partition}")
@@ -183,10 +168,10 @@ def _instants(parameters: RunParameters, given: set[str]) -> Window:
 
 
 def _not_in_future(pipeline: Pipeline | None, window: Window, now: datetime, name: str) -> Window:
-    """Refuse a window that has not ended; A may look at today so far."""
+    """Refuse a window that has not ended; a pipeline that is not daily (A) may look at today so far."""
     if window.end <= now:
         return window
-    if pipeline == "pipeline_a" and window.start < now:
+    if pipeline and not pipeline.schedule.is_daily and window.start < now:
         return Window(window.start, now)
     raise _refused(name, f"{window} lies in the future (now is {now:%Y-%m-%dT%H:%M:%SZ})")
 

@@ -9,11 +9,12 @@ from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.errors import ReadinessError
 from ledger.journal import Journal, Note, read_journal
-from ledger.state import Logged, PipelineName, newest_attempt, read_attempts, read_state
+from ledger.pipelines.registry import PIPELINE_SILVER, PipelineName
+from ledger.state import Logged, newest_attempt, read_attempts, read_state
 from ledger.window import Window
 
 WATERMARK, NEWEST_RUN, WHOLE, ROWS = "watermark", "newest_run", "whole", "rows"
-_SILVER_JOB = "pipeline_silver_materialization"
+_SILVER = PIPELINE_SILVER.name
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Condition:
 
     @property
     def action(self) -> str:
-        return f"run {_SILVER_JOB} for {self.day}"
+        return f"run {PIPELINE_SILVER.job} for {self.day}"
 
     def __str__(self) -> str:
         return f"required: {self.required}; found: {self.found}"
@@ -71,7 +72,7 @@ def silver_conditions(
     days = [part.date_kst for part in window.split_by_day()]
     return [
         _watermark(lakehouse, window),
-        *[_newest_run(day, newest_attempt(upstream.attempts, "pipeline_silver", day)) for day in days],
+        *[_newest_run(day, newest_attempt(upstream.attempts, _SILVER, day)) for day in days],
         *[_whole(day, upstream.journal.unfinished_for(pipeline, day)) for day in days],
     ]
 
@@ -89,13 +90,13 @@ def check_ready(
 
 
 def _watermark(lakehouse: Lakehouse, window: Window) -> Condition:
-    state, day = read_state(lakehouse, "pipeline_silver"), window.date_kst
+    state, day = read_state(lakehouse, _SILVER), window.date_kst
     if state.last_success_ts is None:
-        return Condition(WATERMARK, "a success of pipeline_silver", "it never succeeded", False, day)
+        return Condition(WATERMARK, f"a success of {_SILVER}", "it never succeeded", False, day)
     end = state.last_processed_end
     return Condition(
         WATERMARK,
-        f"pipeline_silver.last_processed_end >= {window.end.isoformat()}",
+        f"{_SILVER}.last_processed_end >= {window.end.isoformat()}",
         end.isoformat() if end else "none",
         end is not None and end >= window.end,
         day,
@@ -105,7 +106,7 @@ def _watermark(lakehouse: Lakehouse, window: Window) -> Condition:
 def _newest_run(day: date, newest: Logged | None) -> Condition:
     return Condition(
         NEWEST_RUN,
-        f"the newest pipeline_silver run of {day} is a success",
+        f"the newest {_SILVER} run of {day} is a success",
         newest.status if newest else "no run",
         newest is not None and newest.is_success,
         day,
@@ -113,7 +114,7 @@ def _newest_run(day: date, newest: Logged | None) -> Condition:
 
 
 def _whole(day: date, unfinished: list[Note]) -> Condition:
-    required = f"no pipeline_silver run is under way or half merged on {day} or a day that it depends on"
+    required = f"no {_SILVER} run is under way or half merged on {day} or a day that it depends on"
     if not unfinished:
         return Condition(WHOLE, required, "as required", True, day)
     oldest = min(unfinished, key=lambda note: note.window.date_kst)

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -22,9 +21,9 @@ from ledger.errors import CommitConflictError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import after, from_micros, to_micros
 from ledger.order import append_in_order
+from ledger.pipelines.registry import PipelineName
 from ledger.window import Window
 
-PipelineName = Literal["pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c"]
 SUCCESS, FAILURE = "success", "failure"
 _MESSAGE_CHARACTERS = 2000
 _MAX_TRIES = 10

@@ -10,15 +10,11 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from ledger.days import KST as KST
+from ledger.days import day_start as day_start
 from ledger.days import kst_day as kst_day
 from ledger.errors import ParameterError
 
 _INSTANT = timedelta(microseconds=1)
-
-
-def day_start(day: date) -> datetime:
-    """The UTC instant at which a KST day begins (the day before, 15:00)."""
-    return datetime(day.year, day.month, day.day, tzinfo=KST).astimezone(UTC)
 
 
 def kst_date(ts: Column) -> Column:

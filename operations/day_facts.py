@@ -28,7 +28,8 @@ from ledger.instants import to_micros
 from ledger.journal import Journal, note_rows, read_journal
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, day_changes, dq_status, ledger_entries, wallet_snapshot
-from ledger.state import Logged, PipelineName, attempt_rows, newest_attempt, newest_success, read_attempts
+from ledger.state import Logged, attempt_rows, newest_attempt, newest_success, read_attempts
+from ledger.pipelines.registry import PIPELINE_B, PIPELINE_SILVER, PipelineName
 from ledger.window import Window
 
 
@@ -117,8 +118,8 @@ def _read(lakehouse: Lakehouse, scope: Scope) -> _Read:
 
 def _facts(read: _Read, day: date) -> DayFacts:
     attempts = [attempt for attempt in read.attempts if attempt.date_kst == day]
-    controlled = newest_success(attempts, "pipeline_b", day)
-    silver = newest_attempt(attempts, "pipeline_silver", day)
+    controlled = newest_success(attempts, PIPELINE_B.name, day)
+    silver = newest_attempt(attempts, PIPELINE_SILVER.name, day)
     due, because = _due(read, day)
     supply = read.supply.get(day)
     ledger, dq, earlier = _findings(read, day, controlled)
@@ -126,7 +127,7 @@ def _facts(read: _Read, day: date) -> DayFacts:
     return DayFacts(
         day=day,
         newest_silver=silver,
-        newest_control=newest_attempt(attempts, "pipeline_b", day),
+        newest_control=newest_attempt(attempts, PIPELINE_B.name, day),
         controlled=controlled,
         due=due,
         due_because=because,
@@ -147,12 +148,12 @@ def _due(read: _Read, day: date) -> tuple[tuple[PipelineName, ...], str]:
     due: list[PipelineName] = []
     because = []
     if day in silver_due(read.journal, read.changes):
-        due.append("pipeline_silver")
+        due.append(PIPELINE_SILVER.name)
         because.append("landing files of the day changed after Silver ran")
-    since = read.journal.read_from("pipeline_b", day)
-    changes = read.journal.changes_since(since or 0, "pipeline_b", day)
+    since = read.journal.read_from(PIPELINE_B.name, day)
+    changes = read.journal.changes_since(since or 0, PIPELINE_B.name, day)
     if changes:
-        due.append("pipeline_b")
+        due.append(PIPELINE_B.name)
         runs = ", ".join(sorted({change.run_id for change in changes})[:3])
         because.append(f"Silver changed the day or an earlier one after it was controlled (by {runs})")
     return tuple(due), "; ".join(because)
@@ -288,7 +289,7 @@ def _restated(lakehouse: Lakehouse, scope: Scope) -> dict[date, int]:
 
 @question(date_kst=date, n=int)
 def _restated_rows(table: DataFrame) -> DataFrame:
-    runs = table.where(F.col("pipeline_name") == "pipeline_b").select("date_kst", "run_id").distinct()
+    runs = table.where(F.col("pipeline_name") == PIPELINE_B.name).select("date_kst", "run_id").distinct()
     return runs.groupBy("date_kst").agg(F.count(F.lit(1)).alias("n"))
 
 

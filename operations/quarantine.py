@@ -16,6 +16,7 @@ from ledger.bronze.landing_file import LandingEvent, Version, live_versions, rea
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.instants import from_micros
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.silver import bad_records
 from ledger.state import Logged, newest_attempt, read_attempts
 from ledger.window import Window
@@ -77,7 +78,7 @@ def read_quarantine(lakehouse: Lakehouse, asked: Asked) -> Quarantine:
     if not days:
         return Quarantine()
     attempts = read_attempts(lakehouse, Scope(days[0], days[-1]))
-    newest = {day: newest_attempt(attempts, "pipeline_silver", day) for day in days}
+    newest = {day: newest_attempt(attempts, PIPELINE_SILVER.name, day) for day in days}
     died = _deaths(read_events(lakehouse))
     found = Quarantine()
     groups = []

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Literal
 
 from ledger.delta.lakehouse import Lakehouse
-from ledger.state import Logged, PipelineName
+from ledger.pipelines.registry import PIPELINE_B, PipelineName
+from ledger.state import Logged
 from operations.day_facts import DayFacts, read_facts
 
 Verdict = Literal["failed", "not_controlled", "due", "does_not_add_up", "no_data", "adds_up"]
@@ -65,7 +66,7 @@ def decide(facts: DayFacts) -> DayVerdict:
             f"the newest run of {failed.pipeline_name} ({failed.run_id}) failed: {failed.message or 'no reason given'}",
         )
     elif controlled is None:
-        found = "not_controlled", "pipeline_b has not controlled the day"
+        found = "not_controlled", f"{PIPELINE_B.name} has not controlled the day"
     elif facts.due:
         found = "due", f"{', '.join(facts.due)} has to run again: {facts.due_because}"
     elif not facts.supply_is_ok or facts.drifting_users:

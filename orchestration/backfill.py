@@ -11,12 +11,12 @@ import dagster as dg
 
 from configs.settings import Settings
 from ledger.days import days_between
+from ledger.pipelines.registry import PIPELINES
 from ledger.shown import shown
-from orchestration.jobs import PIPELINE_JOBS
 from orchestration.launch import Launch, Launched, execute, plan
 
 logger = logging.getLogger("ledger.run")
-DAILY_JOBS = tuple(PIPELINE_JOBS.values())
+DAILY_JOBS = tuple(pipeline.job for pipeline in PIPELINES)
 
 
 @dataclass

@@ -17,39 +17,37 @@ from assets.checks.health import health_check_keys, ledger_health, rule_check_ke
 from assets.checks.quality import own_keys
 from assets.checks.unevaluated import say_what_was_not_evaluated
 from assets.checks.verdicts import VERDICTS, verdict_checks
-from assets.finalize import finalize_jobs
+from assets.finalize import finalize_jobs, finalizer_op
 from assets.limits import run_tags
 from assets.retention import RETENTION_JOB, RETENTION_OP, bad_records_retention_cleanup
+from assets.writes import WRITES
 from configs.settings import Settings, load_settings
 from ledger.contract import Table
 from ledger.gold import dim_rule_scd2
 from ledger.jobs import JOBS
-from ledger.parameters import TASKS, Pipeline
+from ledger.pipelines.registry import PIPELINE_A, PIPELINES
 from ledger.tables import BRONZE
 from resources.environments import run_executor
 
 HEALTH_JOB = "ledger_health"
-PIPELINE_JOBS: dict[Pipeline, str] = {
-    "pipeline_a": "pipeline_a_guardrail",
-    "pipeline_silver": "pipeline_silver_materialization",
-    "pipeline_b": "pipeline_b_controls",
-    "pipeline_c": "pipeline_c_analytics",
-}
 # Of each, one run at a time (dagster.yaml).
-POOLS = ("bronze_ingest", *PIPELINE_JOBS, "sync_dim_rule_scd2", RETENTION_JOB)
+POOLS = ("bronze_ingest", *(p.name for p in PIPELINES), "sync_dim_rule_scd2", RETENTION_JOB)
 # The operations of each job: a pipeline's share the run's parameters (resources/parameters.py), the others have a
 # config of their own. A job and an operation cannot share a name.
 JOB_OPS = {
     "bronze_ingest": (),  # takes no parameters, only its partition
-    "pipeline_a_guardrail": TASKS["pipeline_a"],
-    "pipeline_silver_materialization": TASKS["pipeline_silver"],
-    "pipeline_b_controls": ("pipeline_b_gate", *TASKS["pipeline_b"]),
-    "pipeline_c_analytics": ("pipeline_c_gate", *TASKS["pipeline_c"]),
+    **{pipeline.job: pipeline.job_operations for pipeline in PIPELINES},
     "sync_dim_rule_scd2": ("sync_rules",),
     "bootstrap_catalog": (),
     RETENTION_JOB: (RETENTION_OP,),
     HEALTH_JOB: (),
 }
+
+
+def operations_of(job: str) -> tuple[str, ...]:
+    """The operations of a job that take a config, those of the finalizers included."""
+    finalizers = {pipeline.finalizer: (finalizer_op(pipeline),) for pipeline in PIPELINES}
+    return {**JOB_OPS, **finalizers}[job]
 
 
 def all_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -83,13 +81,9 @@ def jobs_named(*names: str) -> list[Any]:
 @cache
 def _jobs() -> tuple[Any, ...]:
     settings = load_settings()
+    besides = {PIPELINE_A.name: bronze_quality_keys()}  # its operation has their numbers
     keys = {
-        "pipeline_a_guardrail": _selection([guardrail.WRITES], bronze_quality_keys()),
-        "pipeline_silver_materialization": _selection([silver.WRITES]),
-        "pipeline_b_controls": _selection(
-            [controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE], gate_keys("pipeline_b")
-        ),
-        "pipeline_c_analytics": _selection([analytics.WRITES], gate_keys("pipeline_c")),
+        **{p.job: _selection(WRITES[p.name], [*gate_keys(p), *besides.get(p.name, ())]) for p in PIPELINES},
         "sync_dim_rule_scd2": _selection([{dim_rule_scd2.TABLE: ()}], rule_check_keys()),
         "bronze_ingest": _bronze(settings),
         HEALTH_JOB: dg.AssetSelection.checks(*health_check_keys(), VERDICTS),

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from assets.limits import INTERRUPTED, INTERRUPTS, new_run
-from configs.settings import ROOT, load_settings
+from configs.settings import load_settings
+from ledger.pipelines.registry import BY_JOB
 from ledger.shortages import require
 from orchestration.instance import INSTANCE_FILES, dagster_instance
-from orchestration.jobs import JOB_OPS, POOLS
-from orchestration.planning import JOB_PIPELINES, Launch, day_launches, plan, preparations
-from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, this_process
+from orchestration.jobs import POOLS
+from orchestration.planning import day_launches, plan, preparations
+from orchestration.processes import busy_with, end_dead_runs
 from orchestration.recovery import end_interrupted
-from resources.dagster_internals import (
-    MAX_RETRIES_TAG,
-    PARTITION_NAME_TAG,
-    REPOSITORY_LABEL_TAG,
-    ErrorSource,
-    ReconstructableRepository,
-    make_new_run_id,
-)
+from orchestration.requests import Launch, execute_elsewhere, execute_here, run_request
+from resources.dagster_internals import ErrorSource, make_new_run_id
 from resources.interrupts import raise_if_interrupted
-from resources.parameters import RUN_ID_TAG, as_run_config
 from resources.spark import lost_engine
 
 __all__ = [
@@ -45,7 +38,6 @@ PATIENCE_SEC = 30
 """So long a run waits for another one of the same work: most are over by then (A runs every ten minutes)."""
 _POLL_SEC = 0.5
 logger = logging.getLogger("ledger.run")
-_REPOSITORY = "__repository__@ledger_controls"  # the location of workspace.yaml
 
 
 @dataclass(frozen=True)
@@ -71,20 +63,18 @@ def execute(launch: Launch, instance: dg.DagsterInstance) -> Launched:
         require(engine_mb=settings.spark.memory_mb)
     new_run()
     end_dead_runs(instance)
-    work = JOB_PIPELINES.get(launch.job, launch.job)
+    work = BY_JOB[launch.job].name if launch.job in BY_JOB else launch.job
     busy = _wait_for_another(instance, work) if work in POOLS else None
     if busy:
         reason = f"{busy} -> wait for it or cancel it, then run the same command again"
         return Launched(launch, "", success=False, reason=reason)
-    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if launch.parameters:
-        config |= _run_config(launch)
+    request = run_request(launch)
     if not settings.has_local_tables:
-        result: Any = _run_launched(launch, config, instance)
+        result: Any = execute_elsewhere(request, instance)
     else:
         run_id = make_new_run_id()
         try:
-            result = _run_here(launch, config, instance, run_id)
+            result = execute_here(request, instance, run_id)
             raise_if_interrupted()
         except INTERRUPTS:  # of the operator: nothing else of the command is to start
             end_interrupted(instance, run_id)
@@ -111,52 +101,6 @@ def _wait_for_another(instance: dg.DagsterInstance, work: str) -> str | None:
         raise_if_interrupted()
         busy = busy_with(instance, work)
     return busy
-
-
-def _run_config(launch: Launch) -> dict[str, Any]:
-    if launch.job in JOB_PIPELINES:
-        return as_run_config(launch.parameters)
-    return {"ops": {op: {"config": dict(launch.parameters)} for op in JOB_OPS[launch.job]}}
-
-
-def _run_here(
-    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance, run_id: str
-) -> dg.ExecuteInProcessResult:
-    from orchestration.definitions import defs  # imported late: --help and bad usage need no Dagster graph
-
-    return defs.resolve_job_def(launch.job).execute_in_process(
-        run_config=config,
-        instance=instance,
-        partition_key=launch.day.isoformat() if launch.day else None,
-        tags=_tags(launch),
-        run_id=run_id,
-        raise_on_error=False,
-    )
-
-
-def _run_launched(
-    launch: Launch, config: Mapping[str, Any], instance: dg.DagsterInstance
-) -> dg.JobExecutionResult:
-    """For steps that a launcher takes elsewhere, which needs a job that another process can load."""
-    repository = ReconstructableRepository.for_module("orchestration.definitions", "defs", str(ROOT))
-    day = {PARTITION_NAME_TAG: launch.day.isoformat()} if launch.day else {}
-    return dg.execute_job(
-        repository.get_reconstructable_job(launch.job),
-        instance=instance,
-        run_config=config,
-        tags=_tags(launch) | day,
-        raise_on_error=False,
-    )
-
-
-def _tags(launch: Launch) -> dict[str, str]:
-    """Whose run it is, and of which code location: without the second the UI's job pages would not list it.
-
-    Dagster cannot start such a run again, though it would say so: its failure would be waited for, never recorded.
-    """
-    tags = {PROCESS_TAG: this_process(), REPOSITORY_LABEL_TAG: _REPOSITORY, MAX_RETRIES_TAG: "0"}
-    run_id = launch.parameters.get("run_id", "").strip()
-    return tags | ({RUN_ID_TAG: run_id} if run_id else {})
 
 
 def _first_failure(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str | None, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.retention import RETENTION_JOB, is_dry_run, retention_days
@@ -13,31 +12,19 @@ from ledger.clock import future_watermark, refuse_far_ahead
 from ledger.errors import ParameterError, RulesError, SettingsError
 from ledger.gold import dim_rule_scd2
 from ledger.jobs import refuse_job, refuse_parameters
-from ledger.parameters import Pipeline, RunParameters, default_guardrail_window, resolve
+from ledger.parameters import RunParameters, default_guardrail_window, resolve
+from ledger.pipelines.registry import BY_JOB, PIPELINE_A, PIPELINES, WINDOW_PARAMETERS, Pipeline
 from ledger.rule_loading import read_seed
 from ledger.state import read_state
 from ledger.tables import ALL
 from ledger.window import Window, kst_day
-from orchestration.jobs import PIPELINE_JOBS
+from orchestration.requests import Launch
 from resources.environments import ledger_of
 from resources.ledger import LedgerResource, landing_root
 
 logger = logging.getLogger("ledger.run")
 SYNC_JOB = "sync_dim_rule_scd2"
-JOB_PIPELINES: Mapping[str, Pipeline] = {job: name for name, job in PIPELINE_JOBS.items()}
-_READ_LANDING = ("bronze_ingest", PIPELINE_JOBS["pipeline_a"], PIPELINE_JOBS["pipeline_silver"])
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One Dagster run to be made: its job, day and parameters."""
-
-    job: str
-    day: date | None
-    parameters: Mapping[str, str]
-
-    def __str__(self) -> str:
-        return f"{self.job} {self.day}" if self.day else self.job
+_READ_LANDING = ("bronze_ingest", *[pipeline.job for pipeline in PIPELINES if pipeline.loads_landing])
 
 
 def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list[Launch]:
@@ -49,8 +36,8 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
     settings = load_settings()
     given = {name: value for name, value in parameters.items() if value.strip()}
     refuse_parameters(job, given)
-    if job in JOB_PIPELINES:
-        return _plan_pipeline(job, JOB_PIPELINES[job], given, partition, settings)
+    if job in BY_JOB:
+        return _plan_pipeline(BY_JOB[job], given, partition, settings)
     if job == RETENTION_JOB:
         retention_days(given.get("retention_days", ""), settings.retention.days)
         is_dry_run(given.get("dry_run", ""))
@@ -62,7 +49,7 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
         return [Launch(job, None, given)]
     # Landing days follow the rules of a backfill of A: whole days, today included.
     what = resolve(
-        "pipeline_a",
+        PIPELINE_A,
         RunParameters(**({"run_mode": "backfill"} | given)),
         now=LedgerResource().now(),
         default_run_id="ingest",
@@ -70,12 +57,13 @@ def plan(job: str, parameters: Mapping[str, str], partition: str | None) -> list
         partition=_partition(partition, settings, including_today=True),
     )
     _require_landing(job, settings)
-    return [Launch(job, window.date_kst, {}) for window in what.windows]
+    return [Launch(job, window.date_kst) for window in what.windows]
 
 
 def _plan_pipeline(
-    job: str, pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
+    pipeline: Pipeline, given: Mapping[str, str], partition: str | None, settings: Settings
 ) -> list[Launch]:
+    job, is_daily = pipeline.job, pipeline.schedule.is_daily
     ledger = ledger_of(settings)
     now = ledger.now()
     what = resolve(
@@ -84,22 +72,20 @@ def _plan_pipeline(
         now=now,
         default_run_id="root",
         is_prod=settings.is_prod,
-        partition=_partition(partition, settings, including_today=pipeline == "pipeline_a"),
+        partition=_partition(partition, settings, including_today=not is_daily),
     )
-    shared = {
-        k: v for k, v in given.items() if k not in ("start_ts", "end_ts", "date_kst_start", "date_kst_end")
-    }
+    shared = {k: v for k, v in given.items() if k not in WINDOW_PARAMETERS}
     for window in what.windows if what.is_backfill else ():
-        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
+        _partition(window.date_kst.isoformat(), settings, including_today=not is_daily)
     _require_landing(job, settings)
     if not what.windows:
         window = _guardrail_default(ledger, settings)
         return [_incremental(job, window, shared)]
     for window in what.windows:
-        _partition(window.date_kst.isoformat(), settings, including_today=pipeline == "pipeline_a")
-    if pipeline == "pipeline_a" and not what.is_backfill and "start_ts" in given:
+        _partition(window.date_kst.isoformat(), settings, including_today=not is_daily)
+    if not is_daily and not what.is_backfill and "start_ts" in given:
         return [_incremental(job, Window(what.windows[0].start, what.windows[-1].end), shared)]
-    if pipeline == "pipeline_silver" and any(not w.is_kst_day for w in what.windows):
+    if is_daily and any(not w.is_kst_day for w in what.windows):
         return [_incremental(job, window, shared) for window in what.windows]
     return [Launch(job, w.date_kst, {**shared, "run_mode": "backfill"}) for w in what.windows]
 
@@ -124,14 +110,14 @@ def _require_seed(given: str, settings: Settings) -> None:
 
 def _guardrail_default(ledger: LedgerResource, settings: Settings) -> Window:
     with ledger.lakehouse(settings) as lakehouse:
-        watermark, now = read_state(lakehouse, "pipeline_a").last_processed_end, ledger.now()
+        watermark, now = read_state(lakehouse, PIPELINE_A.name).last_processed_end, ledger.now()
         is_external = settings.bronze.ingest == "external"
         refuse_far_ahead(
             lakehouse, now, landing=None if is_external else settings.resolved(settings.lakehouse.landing)
         )
     if watermark and watermark > now:
         logger.warning(
-            "%s; only the last ten minutes are evaluated", future_watermark("pipeline_a", watermark)
+            "%s; only the last ten minutes are evaluated", future_watermark(PIPELINE_A.name, watermark)
         )
     return default_guardrail_window(now, watermark)
 
@@ -169,13 +155,13 @@ def preparations(settings: Settings) -> Iterator[Launch]:
     with ledger_of(settings).lakehouse(settings) as lakehouse:
         is_complete = all(lakehouse.exists(table) for table in ALL)
         if not is_complete:
-            yield Launch("bootstrap_catalog", None, {})
+            yield Launch("bootstrap_catalog")
         if not lakehouse.count(dim_rule_scd2.TABLE):
-            yield Launch("sync_dim_rule_scd2", None, {})
+            yield Launch(SYNC_JOB)
 
 
 def day_launches(day: date, settings: Settings, run_id: str | None) -> list[Launch]:
     """Ingest (unless another system fills Bronze), then A as a backfill, Silver, B and C of one KST day."""
     parameters = {"run_mode": "backfill", **({"run_id": run_id} if run_id else {})}
-    ingest = [Launch("bronze_ingest", day, {})] if settings.bronze.ingest == "landing" else []
-    return [*ingest, *[Launch(job, day, parameters) for job in PIPELINE_JOBS.values()]]
+    ingest = [Launch("bronze_ingest", day)] if settings.bronze.ingest == "landing" else []
+    return [*ingest, *[Launch(pipeline.job, day, parameters) for pipeline in PIPELINES]]

@@ -10,7 +10,7 @@ import dagster as dg
 from assets.limits import INTERRUPTED, new_run
 from configs.settings import load_settings
 from ledger.pipelines.attempt import first_line
-from orchestration.processes import PROCESS_TAG, this_process
+from orchestration.requests import execute_here
 from resources.dagster_internals import make_new_run_id
 from resources.environments import ledger_of
 
@@ -41,7 +41,6 @@ def end_interrupted(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def _record(instance: dg.DagsterInstance, run_id: str, finalizers: list[str]) -> None:
     """Run the finalizer jobs here; ``finalizers`` takes their Dagster run ids as they start."""
-    from orchestration.definitions import defs
     from orchestration.sensors.failures import finalizer_requests, words_of_failure
 
     try:
@@ -52,15 +51,6 @@ def _record(instance: dg.DagsterInstance, run_id: str, finalizers: list[str]) ->
         asked = finalizer_requests(instance, ledger_of(load_settings()), run, why)
         for request in asked.run_requests or [] if isinstance(asked, dg.SensorResult) else []:
             finalizers.append(make_new_run_id())
-            defs.resolve_job_def(request.job_name or "").execute_in_process(
-                run_id=finalizers[-1],
-                run_config={
-                    **request.run_config,
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
-                instance=instance,
-                tags={**request.tags, PROCESS_TAG: this_process()},
-                raise_on_error=False,
-            )
+            execute_here(request, instance, finalizers[-1])
     except Exception as error:
         logger.warning("the failure could not be recorded: %s", first_line(error))

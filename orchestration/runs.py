@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import cast
 
 import dagster as dg
 
 from assets.bronze import KEYS as BRONZE_KEYS
 from assets.catalog import asset_key
 from ledger.gold import dim_rule_scd2
-from ledger.parameters import Pipeline
-from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from ledger.pipelines.registry import BY_JOB, BY_NAME, PIPELINES, PipelineName
 from resources.dagster_internals import NOT_FINISHED_STATUSES, PARTITION_NAME_TAG
 
-REASON_TAG = "ledger/reason"  # why a sensor or schedule asked for a run
 _ASSET_JOB = "__ASSET_JOB"  # the runs of assets that are materialized from the asset graph
 # By which assets a run of the asset graph is known to do a job's work; a pipeline is known by its state.
 _MADE_BY: Mapping[str, frozenset[dg.AssetKey]] = {
@@ -28,20 +25,19 @@ _MADE_BY: Mapping[str, frozenset[dg.AssetKey]] = {
 }
 
 
-def state_key(pipeline: Pipeline) -> dg.AssetKey:
+def state_key(pipeline: PipelineName) -> dg.AssetKey:
     """The asset that a run of the pipeline materializes last, on success only."""
     return dg.AssetKey(["gold", "pipeline_state", pipeline])
 
 
-def pipelines_of(run: dg.DagsterRun) -> list[Pipeline]:
+def pipelines_of(run: dg.DagsterRun) -> list[PipelineName]:
     """The pipelines that a run executes: its job's, or those of the assets that it was asked for."""
-    for pipeline, job in PIPELINE_JOBS.items():
-        if run.job_name == job:
-            return [pipeline]
+    if run.job_name in BY_JOB:
+        return [BY_JOB[run.job_name].name]
     if run.job_name != _ASSET_JOB:
         return []
     chosen = run.asset_selection or set()
-    return [pipeline for pipeline in PIPELINE_JOBS if state_key(pipeline) in chosen]
+    return [pipeline.name for pipeline in PIPELINES if state_key(pipeline.name) in chosen]
 
 
 def unfinished_run(instance: dg.DagsterInstance, work: str) -> dg.RunRecord | None:
@@ -51,7 +47,7 @@ def unfinished_run(instance: dg.DagsterInstance, work: str) -> dg.RunRecord | No
     """
     found = [
         record
-        for job in (PIPELINE_JOBS.get(cast("Pipeline", work), work), _ASSET_JOB)
+        for job in (BY_NAME[work].job if work in BY_NAME else work, _ASSET_JOB)
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES))
         if _works_at(record.dagster_run, work)
     ]
@@ -65,14 +61,14 @@ def _works_at(run: dg.DagsterRun, work: str) -> bool:
 
 
 def newest_runs(
-    instance: dg.DagsterInstance, pipeline: Pipeline, days: Iterable[date]
+    instance: dg.DagsterInstance, pipeline: PipelineName, days: Iterable[date]
 ) -> dict[date, dg.RunRecord]:
     """The newest run of each of the days, where there is one."""
     wanted = [day.isoformat() for day in days]
     newest: dict[date, dg.RunRecord] = {}
     if not wanted:
         return newest
-    for job in (PIPELINE_JOBS[pipeline], _ASSET_JOB):
+    for job in (BY_NAME[pipeline].job, _ASSET_JOB):
         for record in instance.get_run_records(
             dg.RunsFilter(job_name=job, tags={PARTITION_NAME_TAG: wanted})
         ):
@@ -84,13 +80,13 @@ def newest_runs(
     return newest
 
 
-def succeeded_days(instance: dg.DagsterInstance, pipeline: Pipeline) -> set[date]:
+def succeeded_days(instance: dg.DagsterInstance, pipeline: PipelineName) -> set[date]:
     """The days on which the pipeline ever succeeded."""
     return {date.fromisoformat(key) for key in instance.get_materialized_partitions(state_key(pipeline))}
 
 
 def missed_days(
-    instance: dg.DagsterInstance, pipeline: Pipeline, newest: date, *, within_days: int
+    instance: dg.DagsterInstance, pipeline: PipelineName, newest: date, *, within_days: int
 ) -> list[date]:
     """Days up to ``newest`` that nobody ran, ascending, of the last ``within_days``.
 
@@ -110,7 +106,7 @@ def is_unfinished(record: dg.RunRecord | None) -> bool:
 
 def made_after(
     instance: dg.DagsterInstance,
-    pipeline: Pipeline,
+    pipeline: PipelineName,
     day: date,
     run: dg.RunRecord,
     since: tuple[int, datetime],
@@ -133,6 +129,6 @@ def describe(record: dg.RunRecord) -> str:
     return f"run {record.dagster_run.run_id[:8]} ({record.dagster_run.status.value.lower()}, {since:%Y-%m-%d %H:%MZ})"
 
 
-def operations(pipeline: Pipeline, planned: Collection[str]) -> list[str]:
+def operations(pipeline: PipelineName, planned: Collection[str]) -> list[str]:
     """The pipeline's operations among those that a run was to execute."""
-    return [op for op in JOB_OPS[PIPELINE_JOBS[pipeline]] if op in planned]
+    return [op for op in BY_NAME[pipeline].job_operations if op in planned]

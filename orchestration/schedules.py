@@ -15,31 +15,17 @@ from assets.partitions import TIMEZONE
 from assets.retention import RETENTION_JOB
 from assets.run_tags import TICK_TAG
 from configs.settings import Settings
-from ledger.parameters import Pipeline
-from ledger.window import Window, kst_day
-from orchestration.jobs import HEALTH_JOB, PIPELINE_JOBS
+from ledger.pipelines.registry import BY_NAME, DAILY, PIPELINE_A, Pipeline, PipelineName
+from ledger.window import kst_day
+from orchestration.jobs import HEALTH_JOB
 from orchestration.processes import run_at_work
-from orchestration.runs import (
-    REASON_TAG,
-    describe,
-    is_unfinished,
-    missed_days,
-    newest_runs,
-    succeeded_days,
-)
+from orchestration.requests import Launch, day_request, run_request
+from orchestration.runs import describe, is_unfinished, missed_days, newest_runs, succeeded_days
 from resources import told
 from resources.ledger import LedgerResource
-from resources.parameters import as_run_config
 
-GUARDRAIL_INTERVAL = timedelta(minutes=10)
 _HEALTH_INTERVAL = timedelta(hours=1)
 _DAY = timedelta(days=1)
-# Minutes after KST midnight, and the cron expression of them.
-DAILY: dict[Pipeline, tuple[timedelta, str]] = {
-    "pipeline_silver": (timedelta(minutes=0), "0 0 * * *"),
-    "pipeline_b": (timedelta(minutes=20), "20 0 * * *"),
-    "pipeline_c": (timedelta(minutes=35), "35 0 * * *"),
-}
 # A tick that is evaluated this much later than it was due comes after an outage.
 _LATE = timedelta(minutes=5)
 _INSTANT = timedelta(microseconds=1)
@@ -52,99 +38,87 @@ def all_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         if settings.orchestration.automation == "running"
         else dg.DefaultScheduleStatus.STOPPED
     )
-    daily = [
-        _daily(pipeline, cron, settings.orchestration.catch_up_days, status)
-        for pipeline, (_, cron) in DAILY.items()
-    ]
+    daily = [_daily(pipeline, settings.orchestration.catch_up_days, status) for pipeline in DAILY]
     return [_guardrail(status), *daily, _retention(status), _health(status)]
-
-
-def due_at(pipeline: Pipeline, day: date) -> datetime:
-    """The instant at which the schedule runs a KST day: early on the next one."""
-    return Window.of_day(day).end + DAILY[pipeline][0]
 
 
 def guardrail_request(
     instance: dg.DagsterInstance, tick: datetime, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """A's run for one tick: from its watermark to the tick, in the partition of the window's last instant."""
-    if tick + GUARDRAIL_INTERVAL <= now:
+    if tick + PIPELINE_A.schedule.every <= now:
         return dg.SkipReason(
             told.text(f"missed at {tick:%H:%M}Z: the newest tick's run starts at the watermark")
         )
-    running = run_at_work(instance, "pipeline_a")
+    running = run_at_work(instance, PIPELINE_A.name)
     if running:
         return dg.SkipReason(
             told.text(f"{describe(running)} is still at work; the next tick starts at the watermark")
         )
-    return dg.RunRequest(
-        run_key=f"tick:{tick.isoformat()}",
-        partition_key=kst_day(tick - _INSTANT).isoformat(),
-        run_config=as_run_config({"run_mode": "incremental"}),
+    launch = Launch(
+        PIPELINE_A.job,
+        kst_day(tick - _INSTANT),
+        {"run_mode": "incremental"},
         tags={TICK_TAG: tick.isoformat()},
     )
+    return run_request(launch, f"tick:{tick.isoformat()}")
 
 
 def daily_requests(
-    instance: dg.DagsterInstance, pipeline: Pipeline, tick: datetime, now: datetime, *, catch_up_days: int
+    instance: dg.DagsterInstance, pipeline: PipelineName, tick: datetime, now: datetime, *, catch_up_days: int
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """One run for each KST day up to yesterday that nobody ran, ascending."""
     if tick + _DAY <= now:
         return dg.SkipReason(
             told.text(f"missed on {kst_day(tick)}: the newest tick asks for every day that nobody ran")
         )
+    needs = BY_NAME[pipeline].needs
     running = run_at_work(instance, pipeline)
     if running:
         return dg.SkipReason(
             told.text(
                 f"{describe(running)} is still at work; the sensor"
-                f" {'missed_days' if pipeline == 'pipeline_silver' else 'silver_ready'} asks for the day afterwards"
+                f" {'silver_ready' if needs else 'missed_days'} asks for the day afterwards"
             )
         )
     yesterday = kst_day(tick) - _DAY
     days = missed_days(instance, pipeline, yesterday, within_days=catch_up_days)
     if not days:
         return dg.SkipReason(told.text(f"{yesterday} was already run"))
-    if pipeline != "pipeline_silver":
-        days = _ready(instance, days, is_late=now - tick > _LATE, yesterday=yesterday)
+    if needs:
+        days = _ready(instance, needs.upstream, days, is_late=now - tick > _LATE, yesterday=yesterday)
         if not days:
             return dg.SkipReason(
                 told.text(f"Silver has not done {yesterday} yet: the sensor silver_ready asks for it then")
             )
     return [
-        request(pipeline, day, f"tick:{day}", "schedule" if day == yesterday else "missed") for day in days
+        day_request(pipeline, day, f"tick:{day}", "schedule" if day == yesterday else "missed")
+        for day in days
     ]
 
 
-def _ready(instance: dg.DagsterInstance, days: list[date], *, is_late: bool, yesterday: date) -> list[date]:
+def _ready(
+    instance: dg.DagsterInstance,
+    upstream: PipelineName,
+    days: list[date],
+    *,
+    is_late: bool,
+    yesterday: date,
+) -> list[date]:
     """The days that B and C can do. On time, yesterday's run fails closed if Silver is not ready: that is an alarm.
 
     After an outage Silver's own catch-up is still under way, and a refusal would be noise.
     """
-    silver = succeeded_days(instance, "pipeline_silver")
-    at_work = {
-        day for day, run in newest_runs(instance, "pipeline_silver", days).items() if is_unfinished(run)
-    }
-    return [
-        day for day in days if (day in silver and day not in at_work) or (day == yesterday and not is_late)
-    ]
-
-
-def request(pipeline: Pipeline, day: date, key: str, reason: str) -> dg.RunRequest:
-    """A run of one KST day. The key makes the same request, made twice, one run."""
-    return dg.RunRequest(
-        job_name=PIPELINE_JOBS[pipeline],
-        run_key=f"{pipeline}:{key}",
-        partition_key=day.isoformat(),
-        tags={REASON_TAG: reason},
-    )
+    done = succeeded_days(instance, upstream)
+    at_work = {day for day, run in newest_runs(instance, upstream, days).items() if is_unfinished(run)}
+    return [day for day in days if (day in done and day not in at_work) or (day == yesterday and not is_late)]
 
 
 def _guardrail(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name="pipeline_a_every_10_minutes",
-        job_name=PIPELINE_JOBS["pipeline_a"],
-        cron_schedule="*/10 * * * *",
+        name=f"{PIPELINE_A.name}_every_{PIPELINE_A.schedule.minutes}_minutes",
+        job_name=PIPELINE_A.job,
+        cron_schedule=PIPELINE_A.schedule.cron,
         execution_timezone=TIMEZONE,
         default_status=status,
         description="Guardrail from the last evaluated instant to the tick (runbook, section 2)",
@@ -155,13 +129,11 @@ def _guardrail(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     return tick
 
 
-def _daily(
-    pipeline: Pipeline, cron: str, catch_up_days: int, status: dg.DefaultScheduleStatus
-) -> dg.ScheduleDefinition:
+def _daily(pipeline: Pipeline, catch_up_days: int, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"{pipeline}_daily",
-        job_name=PIPELINE_JOBS[pipeline],
-        cron_schedule=cron,
+        name=f"{pipeline.name}_daily",
+        job_name=pipeline.job,
+        cron_schedule=pipeline.schedule.cron,
         execution_timezone=TIMEZONE,
         default_status=status,
         description="Yesterday (KST), and every day before it that an outage left out (runbook, section 2)",
@@ -170,7 +142,7 @@ def _daily(
         context: dg.ScheduleEvaluationContext, ledger: LedgerResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         return daily_requests(
-            context.instance, pipeline, _instant(context), ledger.now(), catch_up_days=catch_up_days
+            context.instance, pipeline.name, _instant(context), ledger.now(), catch_up_days=catch_up_days
         )
 
     return tick
@@ -213,7 +185,7 @@ def _unless_at_work(context: dg.ScheduleEvaluationContext, job: str) -> dg.RunRe
     running = run_at_work(context.instance, job)
     if running:
         return dg.SkipReason(told.text(f"{describe(running)} is still at work"))
-    return dg.RunRequest(run_key=f"tick:{_instant(context).isoformat()}")
+    return run_request(Launch(job), f"tick:{_instant(context).isoformat()}")
 
 
 def _instant(context: dg.ScheduleEvaluationContext) -> datetime:

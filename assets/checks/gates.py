@@ -4,60 +4,41 @@ A gate is one operation per pipeline, with the pipeline's own parameters. It wri
 failure. B's and C's own compute refuses as well: a check that was never evaluated must not open the way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import dagster as dg
 
-from assets import analytics, controls
-from assets.catalog import asset_key
-from assets.checks.readiness import (
-    GATE_B,
-    GATE_C,
-    QUESTIONS,
-    Gate,
-    conditions_of,
-    refuse,
-    results_of_gate,
-)
+from assets.checks.readiness import QUESTIONS, Gate, conditions_of, refuse, results_of_gate
 from assets.checks.results import check_spec
 from assets.execution import failing_at_once, running
 from assets.limits import RETRY_POLICY
 from assets.partitions import kst_days
 from assets.run_tags import refuse_range
+from assets.writes import written_keys
 from configs.settings import Settings
-from ledger.contract import Table
 from ledger.parameters import RunParameters, taken_by
+from ledger.pipelines.registry import CONTROLS, Pipeline
 from resources import told
 from resources.ledger import LedgerResource
 
 
-def _keys(*writes: Mapping[Table, tuple[str, ...]]) -> frozenset[dg.AssetKey]:
-    return frozenset(asset_key(table, *writer) for each in writes for table, writer in each.items())
-
-
-_GUARDED = {
-    GATE_B: _keys(controls.RECON, controls.SUPPLY_OPS, controls.FINALIZE),
-    GATE_C: _keys(analytics.WRITES),
-}
-
-
-def gate_keys(pipeline: str) -> list[dg.AssetCheckKey]:
+def gate_keys(pipeline: Pipeline) -> list[dg.AssetCheckKey]:
     """The checks that guard a pipeline; empty for one without a gate."""
-    return [key for gate in _GUARDED if gate.pipeline == pipeline for _, key in gate.check_keys()]
+    return [key for _, key in Gate(pipeline).check_keys()] if pipeline.needs else []
 
 
 def gate_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """One operation per gated pipeline."""
     days = kst_days(settings.partitions.start_date, including_today=False)
-    return [_gate(gate, days) for gate in _GUARDED]
+    return [_gate(Gate(pipeline), days) for pipeline in CONTROLS]
 
 
 def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
     specs = [
         check_spec(
             key,
-            f"{QUESTIONS[condition]} Blocks {gate.pipeline} until it holds.",
-            section=gate.section,
+            f"{QUESTIONS[condition]} Blocks {gate.pipeline.name} until it holds.",
+            section=gate.pipeline.runbook_section,
             blocking=True,
             partitions_def=days,
         )
@@ -67,7 +48,7 @@ def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefin
     @dg.multi_asset_check(
         name=gate.op_name,
         specs=specs,
-        description=f"May {gate.pipeline} start on this day? Writes nothing but its failure.",
+        description=f"May {gate.pipeline.name} start on this day? Writes nothing but its failure.",
         retry_policy=RETRY_POLICY,
     )
     def evaluate(
@@ -81,12 +62,12 @@ def _gate(gate: Gate, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefin
         if not op_context.has_partition_key:
             raise dg.Failure(
                 told.text(
-                    f"the gate asks about one KST day: run {gate.job} for it, or Silver's assets of that day"
+                    f"the gate asks about one KST day: run {gate.pipeline.job} for it, or Silver's assets of that day"
                 ),
                 allow_retries=False,
             )
         # Materializing Silver by hand evaluates every check on it, these included: that is no attempt of B or C.
-        guards = bool(op_context.job_def.asset_layer.selected_asset_keys & _GUARDED[gate])
+        guards = bool(op_context.job_def.asset_layer.selected_asset_keys & written_keys(gate.pipeline))
         asked = parameters if guards else taken_by(gate.pipeline, parameters)
         with running(op_context, ledger, gate.pipeline, asked) as (run, what):
             (window,) = what.windows  # a partition is one day

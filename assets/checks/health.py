@@ -9,6 +9,7 @@ from assets.checks.quality import Check, quality_spec, result
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from ledger.gold import dim_rule_scd2, pipeline_state
+from ledger.pipelines.registry import PIPELINE_B, PIPELINES
 from ledger.quality import health
 from resources.ledger import LedgerResource
 
@@ -20,9 +21,9 @@ _RULES = (
     Check(health.ONE_CURRENT, "Has every metric at most one current rule?", "7.2"),
     Check(health.UNIQUE_IDS, "Is every rule_id used once?", "7.2"),
 )
-_STATES = [asset_key(pipeline_state.TABLE, cadence.pipeline) for cadence in health.CADENCES]
+_STATES = [asset_key(pipeline_state.TABLE, pipeline.name) for pipeline in PIPELINES]
 _RULE_TABLE = asset_key(dim_rule_scd2.TABLE)
-_B_STATE = asset_key(pipeline_state.TABLE, "pipeline_b")
+_B_STATE = asset_key(pipeline_state.TABLE, PIPELINE_B.name)
 
 
 def rule_check_keys() -> list[dg.AssetCheckKey]:

@@ -9,16 +9,17 @@ from assets.catalog import asset_key
 from assets.checks.results import RUNBOOK
 from ledger.contract import Table
 from ledger.errors import LedgerError
-from ledger.parameters import Pipeline, ResolvedRun
+from ledger.parameters import ResolvedRun
 from ledger.pipelines.attempt import Run, recorded_failure
+from ledger.pipelines.registry import PIPELINE_B, PIPELINE_C, PIPELINE_SILVER, Pipeline, needs_of
 from ledger.quality.coverage import rows_conditions
 from ledger.readiness import NEWEST_RUN, ROWS, WATERMARK, WHOLE, Condition, silver_conditions
-from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.tables import by_name
 from ledger.window import Window
 from resources import told
 
 QUESTIONS = {
-    WATERMARK: "The watermark of pipeline_silver covers the day.",
+    WATERMARK: f"The watermark of {PIPELINE_SILVER.name} covers the day.",
     NEWEST_RUN: "The day's newest Silver run was a success (the watermark alone cannot see a hole).",
     WHOLE: "No Silver run is under way or was left half merged on the day, or on an earlier one that B reads.",
     ROWS: "Silver has rows of the day where Bronze has rows that belong there.",
@@ -30,14 +31,15 @@ class Gate:
     """One pipeline's questions to Silver. The first table carries the questions about Silver as a whole."""
 
     pipeline: Pipeline
-    letter: str
-    job: str
-    section: str
-    inputs: tuple[Table, ...]
 
     @property
     def op_name(self) -> str:
-        return f"{self.pipeline}_gate"
+        assert self.pipeline.gate is not None, "a gate guards a pipeline that needs another one"
+        return self.pipeline.gate
+
+    @property
+    def inputs(self) -> tuple[Table, ...]:
+        return tuple(by_name(name) for name in needs_of(self.pipeline.name).tables)
 
     def check_keys(self) -> list[tuple[str, dg.AssetCheckKey]]:
         """(condition, check key), in the order in which an operator reads them."""
@@ -51,29 +53,16 @@ class Gate:
         ]
 
     def check_name(self, condition: str) -> str:
-        return f"ready_for_{self.letter}_{condition}"
+        return f"ready_for_{self.pipeline.title.lower()}_{condition}"
 
 
-GATE_B = Gate(
-    "pipeline_b",
-    "b",
-    "pipeline_b_controls",
-    "6.3",
-    (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE),
-)
-GATE_C = Gate(
-    "pipeline_c",
-    "c",
-    "pipeline_c_analytics",
-    "6.4",
-    (order_events.TABLE, order_items.TABLE, products.TABLE),
-)
+GATE_B, GATE_C = Gate(PIPELINE_B), Gate(PIPELINE_C)
 
 
 def conditions_of(gate: Gate, run: Run, window: Window, *, stops: bool) -> list[Condition]:
     """Everything that the gate asks, answered. Only a gate that ``stops`` the run may fail on its own questions."""
     if stops:
-        with recorded_failure(run, gate.pipeline, window):
+        with recorded_failure(run, gate.pipeline.name, window):
             return _answered(gate, run, window)
     try:
         return _answered(gate, run, window)
@@ -87,7 +76,7 @@ def conditions_of(gate: Gate, run: Run, window: Window, *, stops: bool) -> list[
 
 def _answered(gate: Gate, run: Run, window: Window) -> list[Condition]:
     return [
-        *silver_conditions(run.lakehouse, gate.pipeline, window),
+        *silver_conditions(run.lakehouse, gate.pipeline.name, window),
         *rows_conditions(run, window, gate.inputs),
     ]
 
@@ -96,7 +85,7 @@ def refuse(gate: Gate, run: Run, window: Window, conditions: Sequence[Condition]
     """The first condition that does not hold is the run's failure, recorded as the pipeline's own (spec section 7)."""
     failed = [c for c in conditions if not c.holds]
     if failed:
-        with recorded_failure(run, gate.pipeline, window):
+        with recorded_failure(run, gate.pipeline.name, window):
             raise failed[0].error()
 
 
@@ -122,7 +111,7 @@ def results_of_gate(
                         "found": shown.found,
                         "day": shown.day,
                         "overridden": what.skip_reason or "no",
-                        "runbook": RUNBOOK.format(gate.section),
+                        "runbook": RUNBOOK.format(gate.pipeline.runbook_section),
                     }
                 ),
             )

@@ -10,13 +10,15 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
+from assets.catalog import asset_key
 from assets.checks.results import RUNBOOK, check_spec
 from assets.execution import failing_at_once
 from assets.limits import RETRY_POLICY
 from configs.settings import Settings
 from ledger.delta.lakehouse import Lakehouse
+from ledger.gold import pipeline_state
 from ledger.pipelines.attempt import first_line
-from ledger.quality.health import CADENCES
+from ledger.pipelines.registry import PIPELINE_B
 from operations.verdicts import DayVerdict, day_verdicts
 from resources import told
 from resources.ledger import LedgerResource
@@ -24,7 +26,7 @@ from resources.ledger import LedgerResource
 logger = logging.getLogger(__name__)
 MONEY = dg.AssetKey(["gold", "money_adds_up"])
 VERDICTS = dg.AssetCheckKey(MONEY, "verdicts")
-_SECTION = "6.3"
+_SECTION = PIPELINE_B.runbook_section
 _DAYS = 31
 _ERRORS = ("failed", "not_controlled", "does_not_add_up")
 _COLUMNS = (
@@ -48,7 +50,7 @@ def money_asset() -> dg.AssetSpec:
         " stands in the tables: supply against wallets, drift of every wallet, and whether the day is controlled at all.",
         group_name="controls",
         owners=["team:data-platform"],
-        deps=[dg.AssetKey(["gold", "pipeline_state", "pipeline_b"])],
+        deps=[asset_key(pipeline_state.TABLE, PIPELINE_B.name)],
         tags={"layer": "gold", "contains_pii": "false"},
     )
 
@@ -63,7 +65,7 @@ def verdict_checks(settings: Settings) -> dg.AssetChecksDefinition:
                 VERDICTS,
                 "Does the money of every one of the last 31 KST days add up?",
                 section=_SECTION,
-                after=[dg.AssetKey(["gold", "pipeline_state", "pipeline_b"])],
+                after=[asset_key(pipeline_state.TABLE, PIPELINE_B.name)],
             )
         ],
         description="What stands in the tables says of the last 31 days.",
@@ -105,7 +107,7 @@ def report_verdicts(
 
 def read_verdicts(lakehouse: Lakehouse, settings: Settings, now: datetime) -> dg.AssetCheckResult:
     """The last 31 days that have to be done by now."""
-    last = next(c for c in CADENCES if c.pipeline == "pipeline_b").due_day(now)
+    last = PIPELINE_B.schedule.due_day(now)
     days = [last - timedelta(days=n) for n in reversed(range(_DAYS))]
     return verdicts_result(day_verdicts(lakehouse, days), settings.partitions.start_date)
 

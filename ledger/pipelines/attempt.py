@@ -16,11 +16,12 @@ from ledger.clock import refuse_far_ahead
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse, WriteResult
 from ledger.faults import first_line as first_line
+from ledger.pipelines.registry import BY_NAME, PipelineName
 from ledger.quality.verdict import Series, Verdict
 from ledger.rule_loading import load_rules
 from ledger.rules import RuleBook, RuleLoadMode
 from ledger.silver.live_rows import Landed
-from ledger.state import Attempt, PipelineName, record_failure
+from ledger.state import Attempt, record_failure
 from ledger.tables import BRONZE
 from ledger.window import Window
 
@@ -124,7 +125,7 @@ def attempt_of(
         rows_read=outcome.rows_read if outcome else None,
         rows_written=outcome.rows_written if outcome else None,
         rows_quarantined=outcome.rows_quarantined if outcome else None,
-        rule_load_mode=None if pipeline == "pipeline_c" else run.rule_load_mode,
+        rule_load_mode=run.rule_load_mode if "rule_load_mode" in BY_NAME[pipeline].parameters else None,
         message=message,
     )
 

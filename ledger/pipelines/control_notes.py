@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ledger.journal import Note, append_notes, read_journal
 from ledger.pipelines.attempt import Run
+from ledger.pipelines.registry import PipelineName
 from ledger.readiness import Upstream, check_ready, read_upstream
-from ledger.state import PipelineName
 from ledger.window import Window
 
 RECON, SUPPLY_OPS = "recon", "supply_ops"  # B's operations, as the journal names them

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.gold import pipeline_run_log
-from ledger.state import SUCCESS, Attempt, PipelineName, record_failure
+from ledger.pipelines.registry import PipelineName
+from ledger.state import SUCCESS, Attempt, record_failure
 from ledger.window import Window, lit_ts
 
 

@@ -15,6 +15,7 @@ from ledger.delta.scope import Scope
 from ledger.errors import QualityGateError
 from ledger.journal import Journal
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
+from ledger.pipelines.registry import CONTROLS, PIPELINE_SILVER
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
 from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.pipelines.silver_evaluation import evaluate_all
@@ -23,11 +24,10 @@ from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records
-from ledger.state import PipelineName, record_success
+from ledger.state import record_success
 from ledger.window import Window
 
 logger = logging.getLogger(__name__)
-CONTROLS: tuple[PipelineName, ...] = ("pipeline_b", "pipeline_c")
 
 
 def run_silver(run: Run, window: Window) -> Outcome:
@@ -36,7 +36,7 @@ def run_silver(run: Run, window: Window) -> Outcome:
     Raises :class:`QualityGateError` when too many wallet or ledger rows are bad; the bad records stay saved.
     """
     outcome = Outcome(window)
-    with recorded_failure(run, "pipeline_silver", window, outcome):
+    with recorded_failure(run, PIPELINE_SILVER.name, window, outcome):
         outcome.ingested = load_landing(run, window)
         landing_at = landing_seen(run, window)
         evaluated = evaluate_all(run, window)
@@ -47,8 +47,8 @@ def run_silver(run: Run, window: Window) -> Outcome:
             if item.table in GUARDED:
                 _hold_gate(item, run.rules, outcome)
         journal = _merge_all(run, window, evaluated, outcome, landing_at)
-        record_success(run.lakehouse, attempt_of(run, "pipeline_silver", window, outcome))
-    due = {pipeline: [day.isoformat() for day in journal.due(pipeline)] for pipeline in CONTROLS}
+        record_success(run.lakehouse, attempt_of(run, PIPELINE_SILVER.name, window, outcome))
+    due = {p.name: [day.isoformat() for day in journal.due(p.name)] for p in CONTROLS}
     outcome.facts["due_for_restatement"] = json.dumps(due)
     observed(outcome, partial(account_verdicts, run, window, evaluated))
     return outcome

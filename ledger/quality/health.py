@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import functions as F
 
@@ -13,43 +13,17 @@ from ledger.clock import future_watermark, in_future
 from ledger.delta.lakehouse import Lakehouse
 from ledger.due import days_due
 from ledger.gold import dim_rule_scd2, pipeline_run_log, pipeline_state
+from ledger.pipelines.registry import DAILY, PIPELINES, Pipeline
 from ledger.quality.verdict import Verdict, verdict
-from ledger.state import SUCCESS, PipelineName, read_states
-from ledger.window import KST, kst_day
+from ledger.state import SUCCESS, read_states
 
 RECENT, DUE = "recent_success", "days_due_for_restatement"
 ONE_CURRENT, UNIQUE_IDS = "one_current_per_metric", "unique_ids"
-_GRACE = timedelta(minutes=30)
 _NAMED = 10
 
 
-@dataclass(frozen=True)
-class Cadence:
-    """How often a pipeline has to succeed: every few minutes, or daily at a KST time (runbook section 4)."""
-
-    pipeline: PipelineName
-    at: time | None
-    within: timedelta
-
-    def due_day(self, now: datetime) -> date:
-        """The newest KST day that has to be done by now; of A's, the day that is under way."""
-        if self.at is None:
-            return kst_day(now - self.within)
-        today = kst_day(now)
-        deadline = datetime.combine(today, self.at, tzinfo=KST) + self.within
-        return today - timedelta(days=1 if now >= deadline else 2)
-
-
-CADENCES = (
-    Cadence("pipeline_a", None, timedelta(minutes=20)),
-    Cadence("pipeline_silver", time(0, 0), _GRACE),
-    Cadence("pipeline_b", time(0, 20), _GRACE),
-    Cadence("pipeline_c", time(0, 35), _GRACE),
-)
-
-
 def state_verdicts(lakehouse: Lakehouse, now: datetime, *, start: date) -> list[Verdict]:
-    """One per pipeline, in the order of :data:`CADENCES`: is the day done that has to be done by now, and every one before?
+    """One per pipeline, in their order: is the day done that has to be done by now, and every one before?
 
     It looks at days, not at when something last ran: a backfill of last month is no success of last night. Days before
     ``start`` (partitions.start_date), or before the pipeline's first success, are no holes.
@@ -57,16 +31,17 @@ def state_verdicts(lakehouse: Lakehouse, now: datetime, *, start: date) -> list[
     states = read_states(lakehouse)
     ends = {state.pipeline_name: state.last_processed_end for state in states}
     done = _days_done(lakehouse)
-    guardrail, *daily = CADENCES
     found = [
-        _guardrail_verdict(guardrail, ends.get("pipeline_a"), now),
-        *[_daily_verdict(cadence, done.get(cadence.pipeline, set()), now, start) for cadence in daily],
+        _daily_verdict(p, done.get(p.name, set()), now, start)
+        if p.schedule.is_daily
+        else _interval_verdict(p, ends.get(p.name), now)
+        for p in PIPELINES
     ]
     ahead = {state.pipeline_name: state.last_processed_end for state in in_future(states, now)}
-    return [_unless_ahead(v, c.pipeline, ahead.get(c.pipeline)) for v, c in zip(found, CADENCES, strict=True)]
+    return [_unless_ahead(v, p.name, ahead.get(p.name)) for v, p in zip(found, PIPELINES, strict=True)]
 
 
-def _unless_ahead(found: Verdict, pipeline: PipelineName, end: datetime | None) -> Verdict:
+def _unless_ahead(found: Verdict, pipeline: str, end: datetime | None) -> Verdict:
     """A watermark in the future says nothing of what is done: its verdict is a finding, whatever else holds."""
     if end is None:
         return found
@@ -76,7 +51,7 @@ def _unless_ahead(found: Verdict, pipeline: PipelineName, end: datetime | None) 
 
 def _days_done(lakehouse: Lakehouse) -> dict[str, set[date]]:
     """The days whose newest attempt succeeded, per daily pipeline. One query."""
-    log = lakehouse.read(pipeline_run_log.TABLE).where(F.col("pipeline_name") != "pipeline_a")
+    log = lakehouse.read(pipeline_run_log.TABLE).where(F.col("pipeline_name").isin([p.name for p in DAILY]))
     newest = log.groupBy("pipeline_name", "date_kst").agg(
         F.max(F.struct("ended_at", "started_at", "status")).alias("newest")
     )
@@ -87,22 +62,22 @@ def _days_done(lakehouse: Lakehouse) -> dict[str, set[date]]:
     return done
 
 
-def _guardrail_verdict(cadence: Cadence, end: datetime | None, now: datetime) -> Verdict:
+def _interval_verdict(pipeline: Pipeline, end: datetime | None, now: datetime) -> Verdict:
     behind = (now - end) // timedelta(minutes=1) if end else None
-    limit = cadence.within // timedelta(minutes=1)
+    within = pipeline.schedule.every + pipeline.schedule.grace
     return verdict(
         pipeline_state.TABLE.full_name,
         RECENT,
         f"the inputs are evaluated up to {behind:,} minutes ago" if behind is not None else "never evaluated",
-        passed=end is not None and now - end <= cadence.within,
+        passed=end is not None and now - end <= within,
         value=behind,
-        threshold=f"at most {limit} minutes behind",
-        details={"pipeline": cadence.pipeline, "last_processed_end": end or "none"},
+        threshold=f"at most {within // timedelta(minutes=1)} minutes behind",
+        details={"pipeline": pipeline.name, "last_processed_end": end or "none"},
     )
 
 
-def _daily_verdict(cadence: Cadence, done: set[date], now: datetime, start: date) -> Verdict:
-    due = cadence.due_day(now)
+def _daily_verdict(pipeline: Pipeline, done: set[date], now: datetime, start: date) -> Verdict:
+    due = pipeline.schedule.due_day(now)
     known = sorted(day for day in done if day >= start)
     first = known[0] if known else due
     holes = [day for n in range((due - first).days + 1) if (day := first + timedelta(days=n)) not in done]
@@ -118,7 +93,7 @@ def _daily_verdict(cadence: Cadence, done: set[date], now: datetime, start: date
         value=len(holes),
         threshold=f"every day up to {due} is done",
         is_error=due not in done,
-        details={"pipeline": cadence.pipeline, "newest_day_done": known[-1] if known else "none"},
+        details={"pipeline": pipeline.name, "newest_day_done": known[-1] if known else "none"},
     )
 
 

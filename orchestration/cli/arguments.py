@@ -11,7 +11,8 @@ import click
 
 from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import ParameterError
-from ledger.jobs import JOBS, PIPELINES, refuse_job
+from ledger.jobs import refuse_job
+from ledger.pipelines.registry import BY_JOB, BY_NAME
 
 Context: TypeAlias = click.Context | None
 Parameter: TypeAlias = click.Parameter | None
@@ -108,12 +109,11 @@ class Job(click.ParamType[str]):
         self.daily = daily
 
     def convert(self, value: str, param: Parameter, ctx: Context) -> str:
-        daily = [name for name, job in JOBS.items() if job.pipeline]
         if not self.daily:
             refuse_job(value)
-        elif value not in daily:
+        elif value not in BY_JOB:
             raise ParameterError(
-                f"parameter job: {value!r} has no daily runs", action=f"one of {', '.join(daily)}"
+                f"parameter job: {value!r} has no daily runs", action=f"one of {', '.join(BY_JOB)}"
             )
         return value
 
@@ -124,8 +124,8 @@ class Pipeline(click.ParamType[str]):
     name = "pipeline"
 
     def convert(self, value: str, param: Parameter, ctx: Context) -> str:
-        if value not in PIPELINES:
-            raise ParameterError(f"pipeline: {value!r} is none", action=f"one of {', '.join(PIPELINES)}")
+        if value not in BY_NAME:
+            raise ParameterError(f"pipeline: {value!r} is none", action=f"one of {', '.join(BY_NAME)}")
         return value
 
 

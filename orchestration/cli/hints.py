@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from ledger.pipelines.registry import BY_JOB, PIPELINE_SILVER
 from ledger.shown import shown
 from orchestration.launch import Launch
 
-_SILVER = "pipeline_silver_materialization"
-_SECTIONS = {
-    "pipeline_a_guardrail": "6.1",
-    _SILVER: "6.2",
-    "pipeline_b_controls": "6.3",
-    "pipeline_c_analytics": "6.4",
-}
 _SAY_IT_THEMSELVES = {
     "ParameterError",
     "SettingsError",
@@ -43,12 +37,12 @@ def next_step(launch: Launch, kind: str | None, dagster_run_id: str) -> str | No
         )
     if kind == "QualityGateError":
         run_id = launch.parameters.get("run_id") or dagster_run_id
-        return f"ledgerctl quarantine --date {day} --run-id {shown(run_id)}; docs/runbook.md section 6.2"
+        return f"ledgerctl quarantine --date {day} --run-id {shown(run_id)}; docs/runbook.md section {PIPELINE_SILVER.runbook_section}"
     if kind == "ReadinessError":
-        return f"ledgerctl run {_SILVER} --partition {day}, then the same command again"
+        return f"ledgerctl run {PIPELINE_SILVER.job} --partition {day}, then the same command again"
     if kind == "RulesError":
         return "correct the seed, ledgerctl run sync_dim_rule_scd2, then the same command again"
     if kind in _MAY_PASS:
         return "it may pass: run the same command again"
-    section = _SECTIONS.get(launch.job)
-    return f"docs/runbook.md section {section}" if section else None
+    pipeline = BY_JOB.get(launch.job)
+    return f"docs/runbook.md section {pipeline.runbook_section}" if pipeline else None

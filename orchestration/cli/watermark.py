@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
-from ledger.jobs import PIPELINES
+from ledger.pipelines.registry import BY_NAME, PipelineName
 from ledger.shown import shown
 from orchestration.cli.arguments import Instant, Pipeline
 from orchestration.cli.command import Command
@@ -15,9 +14,6 @@ from orchestration.cli.lakehouse import tables
 from orchestration.cli.options import decided
 from orchestration.cli.output import say_json
 from orchestration.cli.terminal import say
-
-if TYPE_CHECKING:
-    from ledger.state import PipelineName
 
 
 @click.command(
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
         'ledgerctl watermark pipeline_a --to 2026-02-01T15:00:00Z --by kim --reason "clock was a day ahead"'
     ],
 )
-@click.argument("pipeline", metavar="pipeline", type=Pipeline(), help=f"one of {', '.join(PIPELINES)}")
+@click.argument("pipeline", metavar="pipeline", type=Pipeline(), help=f"one of {', '.join(BY_NAME)}")
 @click.option(
     "--to", required=True, metavar="INSTANT", type=Instant(), help="UTC, such as 2026-02-01T15:00:00Z"
 )
@@ -48,6 +44,6 @@ def watermark(pipeline: PipelineName, to: datetime, by: str, reason: str, as_jso
         return 0
     was = f"{old:%Y-%m-%dT%H:%M:%SZ}" if old else "none"
     say(shown(f"{pipeline}.last_processed_end: {was} -> {to:%Y-%m-%dT%H:%M:%SZ}, by {by}"))
-    if pipeline == "pipeline_a":
-        say("the next run of pipeline_a_guardrail evaluates everything since then")
+    if not BY_NAME[pipeline].schedule.is_daily:
+        say(f"the next run of {BY_NAME[pipeline].job} evaluates everything since then")
     return 0

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.finalize import OP, FailedRun, finalizer_of, windows_of
+from assets.finalize import FailedRun, windows_of
 from assets.limits import INTERRUPTED
 from assets.run_tags import TICK_TAG, refuse_range
 from ledger.errors import ParameterError
-from ledger.parameters import Pipeline
-from orchestration.jobs import JOB_OPS, PIPELINE_JOBS, jobs_named
-from orchestration.runs import REASON_TAG, operations, pipelines_of
+from ledger.pipelines.registry import BY_NAME, PIPELINES, Pipeline, PipelineName
+from orchestration.jobs import jobs_named
+from orchestration.requests import REASON_TAG, Launch, run_request
+from orchestration.runs import operations, pipelines_of
 from resources import told
 from resources.dagster_internals import PARTITION_NAME_TAG, WILL_RETRY_TAG, auto_reexecution_should_retry_run
 from resources.ledger import LedgerResource
@@ -36,7 +37,7 @@ def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]
     @dg.run_status_sensor(
         name="pipeline_failed",
         run_status=dg.DagsterRunStatus.FAILURE,
-        request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        request_jobs=jobs_named(*[pipeline.finalizer for pipeline in PIPELINES]),
         minimum_interval_seconds=10,
         default_status=status,
         description="Records failures that a run could not record itself, once no retry is pending",
@@ -48,7 +49,7 @@ def failure_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]
     @dg.run_status_sensor(
         name="pipeline_canceled",
         run_status=dg.DagsterRunStatus.CANCELED,
-        request_jobs=jobs_named(*[finalizer_of(pipeline) for pipeline in PIPELINE_JOBS]),
+        request_jobs=jobs_named(*[pipeline.finalizer for pipeline in PIPELINES]),
         minimum_interval_seconds=10,
         default_status=status,
         description="Records the attempts of cancelled runs as failed",
@@ -71,17 +72,17 @@ def finalizer_requests(
     if _will_be_retried(instance, run):
         return dg.SkipReason(told.text(f"run {run.run_id[:8]} is retried: the last attempt decides"))
     requests, left_out = [], []
-    for pipeline in pipelines:
+    for pipeline in map(BY_NAME.__getitem__, pipelines):
         attempt = _last_attempt(instance, run, pipeline)
         if attempt is None:
-            left_out.append(f"{pipeline}: no attempt was made, or all of its operations succeeded")
+            left_out.append(f"{pipeline.name}: no attempt was made, or all of its operations succeeded")
             continue
         config = _config(run, attempt, why)
         try:
             _refuse_without_a_day(instance, run, pipeline)
             windows_of(ledger, pipeline, config)
         except ParameterError as error:
-            left_out.append(f"{pipeline}: refused, nothing was started ({error})")
+            left_out.append(f"{pipeline.name}: refused, nothing was started ({error})")
             continue
         requests.append(_request(run, pipeline, config))
     if requests:
@@ -89,9 +90,11 @@ def finalizer_requests(
     return dg.SkipReason(told.text(f"run {run.run_id[:8]}: " + "; ".join(left_out)))
 
 
-def attempt_started(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> datetime | None:
+def attempt_started(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: PipelineName
+) -> datetime | None:
     """When the run's last attempt at what the pipeline left unfinished began; None when nothing is unfinished."""
-    attempt = _last_attempt(instance, run, pipeline)
+    attempt = _last_attempt(instance, run, BY_NAME[pipeline])
     return attempt[0] if attempt else None
 
 
@@ -102,7 +105,7 @@ def _last_attempt(
 
     With several unfinished operations (B's) the first counts.
     """
-    unfinished = set(operations(pipeline, _planned(instance, run, pipeline)))
+    unfinished = set(operations(pipeline.name, _planned(instance, run, pipeline)))
     begun: dict[str, float] = {}
     restarted = set()
     for record in instance.all_logs(run.run_id, of_type=_STEP_EVENTS):
@@ -130,14 +133,14 @@ def _last_attempt(
 def _refuse_without_a_day(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> None:
     """Refuse as the run's own operations did, or it would seem to have been a run of the default day."""
     refuse_range(run.tags)
-    is_gated = f"{pipeline}_gate" in _planned(instance, run, pipeline)
+    is_gated = pipeline.gate in _planned(instance, run, pipeline)
     if is_gated and PARTITION_NAME_TAG not in run.tags:
         raise ParameterError("parameter partition: the gate asks about one KST day, and none was given")
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun, pipeline: Pipeline) -> list[str]:
     if run.execution_plan_snapshot_id is None:
-        return list(JOB_OPS[PIPELINE_JOBS[pipeline]])
+        return list(pipeline.job_operations)
     return list(instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute)
 
 
@@ -167,12 +170,9 @@ def _config(run: dg.DagsterRun, attempt: tuple[datetime, bool], why: str) -> Fai
 
 
 def _request(run: dg.DagsterRun, pipeline: Pipeline, config: FailedRun) -> dg.RunRequest:
-    return dg.RunRequest(
-        job_name=finalizer_of(pipeline),
-        run_key=f"finalize:{pipeline}:{run.run_id}",
-        run_config={"ops": {f"{pipeline}_{OP}": {"config": config.model_dump()}}},
-        tags={REASON_TAG: f"run {run.run_id} ended as {run.status.value.lower()}"},
-    )
+    why = f"run {run.run_id} ended as {run.status.value.lower()}"
+    launch = Launch(pipeline.finalizer, None, config.model_dump(), {REASON_TAG: why})
+    return run_request(launch, f"finalize:{pipeline.name}:{run.run_id}")
 
 
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEvent) -> str:

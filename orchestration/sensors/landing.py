@@ -18,11 +18,12 @@ import dagster as dg
 from configs.settings import Settings
 from ledger.bronze.still_written import SETTLE as SETTLE
 from ledger.errors import IngestError
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.window import kst_day
-from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from orchestration.jobs import jobs_named
 from orchestration.processes import run_at_work
-from orchestration.runs import REASON_TAG, succeeded_days
-from orchestration.schedules import request
+from orchestration.requests import REASON_TAG, Launch, day_request, run_request
+from orchestration.runs import succeeded_days
 from orchestration.sensors.arrivals import Arrived, Landing
 from orchestration.sensors.arrivals import arrived as arrived
 from orchestration.sensors.landing_cursor import Cursor, Mark
@@ -40,7 +41,7 @@ def landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Sen
 
     @dg.sensor(
         name="landing_files",
-        jobs=jobs_named(INGEST_JOB, PIPELINE_JOBS["pipeline_silver"]),
+        jobs=jobs_named(INGEST_JOB, PIPELINE_SILVER.job),
         minimum_interval_seconds=120,
         default_status=status,
         description="Loads landing files that arrived; runs Silver again for a day whose files were corrected",
@@ -126,7 +127,7 @@ def _requests(
     known: dict[date, Mark],
 ) -> list[dg.RunRequest]:
     """A run per ready day, noted in ``known``; one load at a time, what came meanwhile is for the next evaluation."""
-    done = succeeded_days(instance, "pipeline_silver") if ready else set()
+    done = succeeded_days(instance, PIPELINE_SILVER.name) if ready else set()
     is_loading = bool(ready) and run_at_work(instance, INGEST_JOB) is not None
     requests = []
     for day in ready:
@@ -142,13 +143,9 @@ def _request(day: date, what: Arrived, nth: int, *, is_done: bool) -> dg.RunRequ
     # Files that are put back as they were before make a change, too: the same files may be asked for again.
     key = f"landing:{day}:{what.fingerprint}:{nth}"
     if is_done:
-        return request("pipeline_silver", day, key, "landing files of a finished day changed")
-    return dg.RunRequest(
-        job_name=INGEST_JOB,
-        run_key=f"{INGEST_JOB}:{key}",
-        partition_key=day.isoformat(),
-        tags={REASON_TAG: "landing files arrived"},
-    )
+        return day_request(PIPELINE_SILVER.name, day, key, "landing files of a finished day changed")
+    launch = Launch(INGEST_JOB, day, tags={REASON_TAG: "landing files arrived"})
+    return run_request(launch, f"{INGEST_JOB}:{key}")
 
 
 def _nothing(changed: Sequence[date], ready: Sequence[date]) -> str:

@@ -14,12 +14,11 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from ledger.due import RUN_AGAIN
-from ledger.parameters import Pipeline
-from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from ledger.pipelines.registry import BY_NAME, DAILY, PIPELINE_SILVER, PipelineName
+from orchestration.jobs import jobs_named
 from orchestration.processes import end_dead_runs
+from orchestration.requests import day_request
 from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
-from orchestration.schedules import request
 from resources import told
 
 DUE = "due_for_restatement"  # metadata of Silver's state: {pipeline: [days]}
@@ -32,7 +31,7 @@ class Published:
     storage_id: int
     at: datetime
     why: str
-    due: Mapping[Pipeline, list[date]]
+    due: Mapping[PipelineName, list[date]]
 
 
 def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -40,7 +39,7 @@ def late_data_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="late_data",
-        jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in RUN_AGAIN]),
+        jobs=jobs_named(*[pipeline.job for pipeline in DAILY]),
         minimum_interval_seconds=30,
         default_status=status,
         description="Runs B and C again for controlled days that Silver changed, and for later days that depend on them;"
@@ -66,10 +65,10 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
         )
     end_dead_runs(instance)  # or a day would count as at work
     requests = [
-        request(pipeline, day, f"restatement:{day}:{published.storage_id}", published.why)
+        day_request(pipeline.name, day, f"restatement:{day}:{published.storage_id}", published.why)
         for published in new
-        for pipeline in RUN_AGAIN
-        for day in _not_run_since(instance, pipeline, published)
+        for pipeline in DAILY
+        for day in _not_run_since(instance, pipeline.name, published)
     ]
     return dg.SensorResult(
         run_requests=requests,
@@ -78,7 +77,7 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResul
     )
 
 
-def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: Published) -> list[date]:
+def _not_run_since(instance: dg.DagsterInstance, pipeline: PipelineName, published: Published) -> list[date]:
     """The due days without a run that was created after the list and is not known to have failed."""
     days = published.due.get(pipeline, [])
     newest = newest_runs(instance, pipeline, days)
@@ -95,13 +94,15 @@ def _not_run_since(instance: dg.DagsterInstance, pipeline: Pipeline, published: 
 
 def withdrawal(days: Iterable[date]) -> dg.AssetObservation:
     """The event by which a withdrawal tells this sensor all days on which Silver is due."""
-    due = {"pipeline_silver": [day.isoformat() for day in days]}
-    return dg.AssetObservation(state_key("pipeline_silver"), metadata=told.metadata({DUE: json.dumps(due)}))
+    due = {PIPELINE_SILVER.name: [day.isoformat() for day in days]}
+    return dg.AssetObservation(
+        state_key(PIPELINE_SILVER.name), metadata=told.metadata({DUE: json.dumps(due)})
+    )
 
 
 def _newest_lists(instance: dg.DagsterInstance) -> list[Published]:
     """The newest list of a success, and that of a withdrawal, where there is one."""
-    silver = state_key("pipeline_silver")
+    silver = state_key(PIPELINE_SILVER.name)
     lists = []
     for record in instance.fetch_materializations(silver, limit=1).records:
         assert record.asset_materialization is not None, "a record of a materialization has one"
@@ -118,13 +119,13 @@ def _published(record: dg.EventLogRecord, metadata: Mapping[str, dg.MetadataValu
     return Published(record.storage_id, at, why, due_days(metadata))
 
 
-def due_days(metadata: Mapping[str, dg.MetadataValue]) -> dict[Pipeline, list[date]]:
+def due_days(metadata: Mapping[str, dg.MetadataValue]) -> dict[PipelineName, list[date]]:
     """The days that an event found due, per pipeline."""
     found = metadata.get(DUE)
     if found is None:
         return {}
     return {
-        pipeline: [date.fromisoformat(day) for day in days]
-        for pipeline, days in json.loads(str(found.value)).items()
-        if pipeline in RUN_AGAIN
+        BY_NAME[name].name: [date.fromisoformat(day) for day in days]
+        for name, days in json.loads(str(found.value)).items()
+        if name in BY_NAME
     }

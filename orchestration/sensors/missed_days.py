@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from configs.settings import Settings
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.window import kst_day
-from orchestration.jobs import PIPELINE_JOBS
 from orchestration.processes import run_at_work
+from orchestration.requests import day_request
 from orchestration.runs import describe, missed_days
-from orchestration.schedules import due_at, request
 from resources import told
 from resources.ledger import LedgerResource
 
@@ -23,7 +23,7 @@ def missed_days_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg
 
     @dg.sensor(
         name="missed_days",
-        job_name=PIPELINE_JOBS["pipeline_silver"],
+        job_name=PIPELINE_SILVER.job,
         minimum_interval_seconds=300,
         default_status=status,
         description="Runs Silver for days that its schedule missed",
@@ -41,12 +41,12 @@ def evaluate(
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """One run for each missed day, ascending."""
     yesterday = kst_day(now) - timedelta(days=1)
-    if now < due_at("pipeline_silver", yesterday) + _SETTLE:
+    if now < PIPELINE_SILVER.schedule.due_at(yesterday) + _SETTLE:
         return dg.SkipReason(told.text(f"{yesterday} is the schedule's turn"))
-    running = run_at_work(instance, "pipeline_silver")
+    running = run_at_work(instance, PIPELINE_SILVER.name)
     if running:
         return dg.SkipReason(told.text(f"{describe(running)} is still at work"))
-    days = missed_days(instance, "pipeline_silver", yesterday, within_days=catch_up_days)
+    days = missed_days(instance, PIPELINE_SILVER.name, yesterday, within_days=catch_up_days)
     if not days:
         return dg.SkipReason("no day was missed")
-    return [request("pipeline_silver", day, f"missed:{day}", "missed") for day in days]
+    return [day_request(PIPELINE_SILVER.name, day, f"missed:{day}", "missed") for day in days]

@@ -9,15 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from ledger.parameters import Pipeline
-from orchestration.jobs import PIPELINE_JOBS, jobs_named
+from ledger.pipelines.registry import CONTROLS, PIPELINE_SILVER, Pipeline
+from orchestration.jobs import jobs_named
 from orchestration.processes import end_dead_runs
+from orchestration.requests import day_request
 from orchestration.runs import is_unfinished, made_after, newest_runs, state_key
-from orchestration.schedules import due_at, request
 from resources import told
 from resources.ledger import LedgerResource
 
-CONTROLS: tuple[Pipeline, ...] = ("pipeline_b", "pipeline_c")
 # An operator who ran Silver by hand may be about to run B and C, too.
 SETTLE = timedelta(minutes=10)
 _BATCH = 200
@@ -64,7 +63,7 @@ def silver_ready_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="silver_ready",
-        jobs=jobs_named(*[PIPELINE_JOBS[pipeline] for pipeline in CONTROLS]),
+        jobs=jobs_named(*[pipeline.job for pipeline in CONTROLS]),
         minimum_interval_seconds=30,
         default_status=status,
         description="Runs B and C for days that their schedule missed, or that failed before Silver was repaired",
@@ -90,16 +89,16 @@ def evaluate(instance: dg.DagsterInstance, cursor: str | None, now: datetime) ->
     if not parsed.open:
         return dg.SensorResult(cursor=parsed.text(), skip_reason="no new success of Silver")
     end_dead_runs(instance)  # or a day would wait for them
-    runs = {pipeline: newest_runs(instance, pipeline, parsed.open) for pipeline in CONTROLS}
+    runs = {pipeline.name: newest_runs(instance, pipeline.name, parsed.open) for pipeline in CONTROLS}
     requests: list[dg.RunRequest] = []
     waiting: dict[date, Success] = {}
     for day, success in sorted(parsed.open.items()):
         for pipeline in CONTROLS:
-            verdict = _judge(instance, pipeline, success, runs[pipeline].get(day), now)
+            verdict = _judge(instance, pipeline, success, runs[pipeline.name].get(day), now)
             if verdict == _WAIT:
                 waiting[day] = success
             elif verdict:
-                requests.append(request(pipeline, day, f"ready:{day}:{success.storage_id}", verdict))
+                requests.append(day_request(pipeline.name, day, f"ready:{day}:{success.storage_id}", verdict))
     parsed.open = waiting
     return dg.SensorResult(
         run_requests=requests,
@@ -117,14 +116,14 @@ def _judge(
 ) -> str | None:
     """``wait``, the reason for a run, or None when there is nothing to do."""
     if newest is None:
-        is_settled = now >= max(due_at(pipeline, success.day), success.instant) + SETTLE
+        is_settled = now >= max(pipeline.schedule.due_at(success.day), success.instant) + SETTLE
         return "missed" if is_settled else _WAIT
     if is_unfinished(newest):
         return _WAIT
     if newest.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
         return None  # whether it has to be restated is for late_data to say
     since = success.storage_id, success.instant
-    return None if made_after(instance, pipeline, success.day, newest, since) else "repaired"
+    return None if made_after(instance, pipeline.name, success.day, newest, since) else "repaired"
 
 
 def _nothing_to_run(waiting: Mapping[date, Success]) -> str:
@@ -136,7 +135,7 @@ def _nothing_to_run(waiting: Mapping[date, Success]) -> str:
 def silver_successes(instance: dg.DagsterInstance, *, after: int | None, limit: int) -> list[Success]:
     """Silver's successes after a storage id, ascending; the newest ``limit`` when ``after`` is None."""
     found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=state_key("pipeline_silver"), after_storage_id=after),
+        dg.AssetRecordsFilter(asset_key=state_key(PIPELINE_SILVER.name), after_storage_id=after),
         limit=limit,
         ascending=after is not None,
     ).records

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assets.checks.gates import gate_keys
+from ledger.pipelines.registry import PIPELINE_C
 from orchestration.definitions import defs
 from orchestration.launch import dagster_instance
 from tests.assets.events import steps, verdicts
@@ -126,7 +127,7 @@ def test_a_gate_in_a_run_of_something_else_blocks_nothing_and_records_nothing(af
     before, recon = log_rows(after_day_1, "c"), defs.resolve_assets_def(["gold", "recon_daily_snapshot_flow"])
     job = defs.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=set(recon.keys),
-        asset_check_selection={*recon.check_keys, *gate_keys("pipeline_c")},
+        asset_check_selection={*recon.check_keys, *gate_keys(PIPELINE_C)},
     )
     with dagster_instance() as instance:
         result = job.execute_in_process(instance=instance, partition_key=str(DAY_2), raise_on_error=False)
@@ -140,7 +141,7 @@ def test_a_gate_without_a_day_says_what_to_do(after_day_1: Home) -> None:
     """INV-50: executing the check alone gives it no partition."""
     before = after_day_1.rows(LOG)
     job = defs.resolve_implicit_global_asset_job_def().get_subset(
-        asset_selection=set(), asset_check_selection=set(gate_keys("pipeline_c"))
+        asset_selection=set(), asset_check_selection=set(gate_keys(PIPELINE_C))
     )
     with dagster_instance() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)

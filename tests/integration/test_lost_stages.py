@@ -25,7 +25,7 @@ from ledger.bronze import json_files
 from ledger.delta.stages import Stages
 from ledger.errors import StorageError
 from ledger.faults import first_line
-from ledger.state import PipelineName
+from ledger.pipelines.registry import PipelineName
 from tests.damages import DAMAGES, damaged
 from tests.pipelines import Pipelines
 from tests.support import ATTEMPT_TABLES, DAY_1, DAY_2, Home, Template, difference, ledgerctl

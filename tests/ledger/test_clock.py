@@ -12,13 +12,13 @@ from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.errors import ClockError, ParameterError, ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state, state_repair_log
+from ledger.pipelines.registry import PipelineName
 from ledger.pipelines.watermark import set_watermark
 from ledger.quality.health import RECENT, state_verdicts
 from ledger.readiness import check_ready
 from ledger.silver import day_changes
 from ledger.state import (
     Attempt,
-    PipelineName,
     newest_attempt,
     read_attempts,
     read_state,

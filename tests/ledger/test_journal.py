@@ -10,8 +10,8 @@ import pytest
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import CommitConflictError
 from ledger.journal import Journal, Note, Phase, append_notes, read_journal
+from ledger.pipelines.registry import PipelineName
 from ledger.silver import day_changes
-from ledger.state import PipelineName
 from ledger.window import Window
 
 DAY = date(2026, 2, 10)

@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 
 from ledger.errors import ParameterError
-from ledger.parameters import ALLOWED, Pipeline, ResolvedRun, RunParameters, default_guardrail_window, resolve
+from ledger.parameters import ResolvedRun, RunParameters, default_guardrail_window, resolve
+from ledger.pipelines.registry import PIPELINE_A, PIPELINE_B, PIPELINE_C, PIPELINE_SILVER, Pipeline
 from ledger.window import Window
 
 NOW = datetime(2026, 2, 11, 3, tzinfo=UTC)  # noon of 2026-02-11 in KST
 TODAY, YESTERDAY, BEFORE = date(2026, 2, 11), date(2026, 2, 10), date(2026, 2, 9)
-A: Pipeline = "pipeline_a"
-SILVER: Pipeline = "pipeline_silver"
-B: Pipeline = "pipeline_b"
-C: Pipeline = "pipeline_c"
+A, SILVER, B, C = PIPELINE_A, PIPELINE_SILVER, PIPELINE_B, PIPELINE_C
 DAY_B = {"start_ts": "2026-02-08T15:00:00Z", "end_ts": "2026-02-09T15:00:00Z"}  # KST day BEFORE
 PART = {"start_ts": "2026-02-10T01:00:00Z", "end_ts": "2026-02-10T02:00:00Z"}
 CROSSING = {"start_ts": "2026-02-10T14:55:00Z", "end_ts": "2026-02-10T15:05:00Z"}
@@ -209,9 +207,8 @@ def test_only_known_parameters_are_offered() -> None:
         B: {"rule_load_mode"} | override,
         C: override,
     }
-    assert {name: set(allowed) for name, allowed in ALLOWED.items()} == {
-        p: shared | e for p, e in expected.items()
-    }
+    assert {p: set(p.parameters) for p in expected} == {p: shared | e for p, e in expected.items()}
+    assert set(B.parameters) == set(RunParameters.model_fields)
 
 
 TEN_MINUTES = timedelta(minutes=10)

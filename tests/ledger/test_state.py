@@ -13,11 +13,11 @@ from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ReadinessError
 from ledger.gold import pipeline_run_log, pipeline_state
 from ledger.instants import from_micros
+from ledger.pipelines.registry import PipelineName
 from ledger.readiness import check_ready
 from ledger.silver import day_changes
 from ledger.state import (
     Attempt,
-    PipelineName,
     PipelineState,
     read_state,
     record_failure,

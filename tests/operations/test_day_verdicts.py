@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ledger.state import Logged, PipelineName
+from ledger.pipelines.registry import PipelineName
+from ledger.state import Logged
 from operations.day_facts import DayFacts
 from operations.verdicts import day_verdicts, decide
 from resources.environments import ledger_of

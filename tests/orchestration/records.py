@@ -10,9 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from ledger.parameters import Pipeline
+from ledger.pipelines.registry import BY_NAME, PipelineName
 from orchestration.definitions import defs
-from orchestration.jobs import PIPELINE_JOBS
 from orchestration.runs import state_key
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
@@ -34,7 +33,7 @@ class Records:
 
     def run(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineName,
         on: date,
         status: dg.DagsterRunStatus,
         *,
@@ -42,7 +41,7 @@ class Records:
         config: Mapping[str, Any] | None = None,
     ) -> dg.DagsterRun:
         """A run of the pipeline's job for a day; a success of it is materialized, too."""
-        job = defs.resolve_job_def(PIPELINE_JOBS[pipeline])
+        job = defs.resolve_job_def(BY_NAME[pipeline].job)
         run = self.instance.create_run_for_job(
             job, run_config=config, status=status, tags={"dagster/partition": on.isoformat(), **(tags or {})}
         )
@@ -50,7 +49,7 @@ class Records:
             self.success(pipeline, on)
         return run
 
-    def success(self, pipeline: Pipeline, on: date, **metadata: Any) -> int:
+    def success(self, pipeline: PipelineName, on: date, **metadata: Any) -> int:
         """The materialization that ends a successful run; its storage id."""
         plain = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
         self.instance.report_runless_asset_event(

@@ -7,8 +7,8 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from ledger.pipelines.registry import BY_JOB, BY_NAME
 from ledger.tables import ALL
-from orchestration.jobs import PIPELINE_JOBS
 from tests.support import DAY_1, DAY_2, DAY_3, ENTRIES_A_DAY, Home, Template, ledgerctl
 
 DAYS_1_TO_3 = f"date_kst_start={DAY_1},date_kst_end={DAY_3}"
@@ -19,7 +19,7 @@ def test_a_day_succeeds_and_says_so(day_1: Template) -> None:
     done = day_1.done
     assert (done.code, done.json["success"]) == (0, True)
     jobs = [run["job"] for run in done.json["runs"]]
-    assert jobs == ["bootstrap_catalog", "sync_dim_rule_scd2", "bronze_ingest", *PIPELINE_JOBS.values()]
+    assert jobs == ["bootstrap_catalog", "sync_dim_rule_scd2", "bronze_ingest", *BY_JOB]
     (day,) = done.json["days"]
     assert (day["date_kst"], day["verdict"], day["adds_up"]) == (str(DAY_1), "does_not_add_up", False)
     assert (day["drifting_users"], day["diff_amount"], day["run_id"]) == (1, "-110.00", "r1")
@@ -39,7 +39,7 @@ def test_runs_are_in_the_dagster_instance_with_partitions_and_events(after_day_1
         runs = instance.get_runs()
         assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runs)
         partitions = {run.job_name: run.tags.get("dagster/partition") for run in runs}
-        assert {partitions[job] for job in PIPELINE_JOBS.values()} == {str(DAY_1)}
+        assert {partitions[job] for job in BY_JOB} == {str(DAY_1)}
         key = dg.AssetKey(["silver", "ledger_entries"])
         event = instance.get_latest_materialization_event(key)
         assert event is not None
@@ -72,7 +72,7 @@ def test_show_and_state_for_machines_and_people(after_day_1: Home) -> None:
     assert (len(csv.out.splitlines()), csv.err) == (1 + ENTRIES_A_DAY, "")
     assert ledgerctl("show", "silver.ledger_entries", "--count").out == f"{ENTRIES_A_DAY}\n"
     state = ledgerctl("state", "--json").json
-    assert [p["pipeline_name"] for p in state["pipelines"]] == sorted(PIPELINE_JOBS)
+    assert [p["pipeline_name"] for p in state["pipelines"]] == sorted(BY_NAME)
     assert {p["last_processed_end"] for p in state["pipelines"]} == {f"{DAY_1}T15:00:00Z"}
     assert state["due_for_restatement"] == []
     assert "due for restatement: none" in ledgerctl("state").out

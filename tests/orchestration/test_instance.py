@@ -13,8 +13,9 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage
 
 from assets.limits import RETRIES, run_limit_sec
 from configs.settings import ROOT, load_settings
+from ledger.pipelines.registry import BY_NAME
 from orchestration.definitions import defs
-from orchestration.jobs import JOB_OPS, PIPELINE_JOBS
+from orchestration.jobs import JOB_OPS
 from orchestration.launch import INSTANCE_FILES, dagster_instance
 from orchestration.runs import missed_days, newest_runs, unfinished_run
 from orchestration.sensors.late_data import evaluate as evaluate_late_data
@@ -72,7 +73,7 @@ def assert_every_pool_is_limited() -> None:
     with dagster_instance() as instance:
         limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
     used = {pool for job in defs.resolve_all_job_defs() for op in job.all_node_defs for pool in op.pools}
-    assert used >= set(PIPELINE_JOBS)
+    assert used >= set(BY_NAME)
     assert limits == dict.fromkeys(used, 1)
 
 

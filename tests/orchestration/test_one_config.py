@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from configs.settings import ROOT
-from ledger.parameters import TASKS, Pipeline, RunParameters
+from ledger.parameters import ResolvedRun, RunParameters, resolve
+from ledger.pipelines.registry import BY_JOB, CONTROLS, PIPELINE_SILVER, PIPELINES, Pipeline
 from orchestration.definitions import defs
-from orchestration.jobs import PIPELINE_JOBS
 from orchestration.launch import dagster_instance
 from orchestration.sensors.failures import finalizer_requests
 from resources.ledger import LedgerResource
@@ -43,7 +43,7 @@ def said(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     return [str(d.user_failure_data.description) for d in data if d.user_failure_data]
 
 
-@pytest.mark.parametrize("job", PIPELINE_JOBS.values())
+@pytest.mark.parametrize("job", BY_JOB)
 def test_the_launchpad_has_one_form_with_safe_defaults(job: str) -> None:
     """INV-17: all parameters once, blank, in any job; no operation has a form of its own."""
     definition = defs.resolve_job_def(job)
@@ -81,9 +81,7 @@ def test_one_pipeline_s_refusal_stops_every_pipeline_of_a_run(
 ) -> None:
     """INV-17: materialized together from the asset graph; C does not take it, so Silver and B do nothing."""
     job = defs.resolve_implicit_global_asset_job_def()
-    jobs = [
-        defs.resolve_job_def(PIPELINE_JOBS[name]) for name in ("pipeline_silver", "pipeline_b", "pipeline_c")
-    ]
+    jobs = [defs.resolve_job_def(pipeline.job) for pipeline in (PIPELINE_SILVER, *CONTROLS)]
     assets = [key for each in jobs for key in each.asset_layer.selected_asset_keys]
     run = execute(
         job,
@@ -98,7 +96,7 @@ def test_one_pipeline_s_refusal_stops_every_pipeline_of_a_run(
     assert no_spark() == 0
 
 
-@pytest.mark.parametrize("job", ["bronze_ingest", *PIPELINE_JOBS.values()])
+@pytest.mark.parametrize("job", ["bronze_ingest", *BY_JOB])
 def test_a_range_of_days_in_a_single_run_is_refused(
     records: Records, no_spark: Callable[[], int], job: str
 ) -> None:
@@ -127,15 +125,28 @@ def test_runs_are_found_by_their_run_id(day_1: Template) -> None:
     """INV-31: as given by parameter; nothing waits for a retry of a command's run, which Dagster cannot make."""
     with entered(day_1.home), dagster_instance() as instance:
         runs = instance.get_runs(dg.RunsFilter(tags={RUN_ID_TAG: "r1"}))
-    assert {run.job_name for run in runs} == set(PIPELINE_JOBS.values())
+    assert {run.job_name for run in runs} == set(BY_JOB)
     assert {run.tags["dagster/max_retries"] for run in runs} == {"0"}
 
 
-def test_a_run_without_a_run_id_is_found_by_its_root(after_day_1: Home) -> None:
-    """INV-31: launched by a schedule, a backfill or in the launchpad; B is refused here, and is found all the same."""
+def test_a_run_without_a_run_id_is_found_by_its_root(
+    after_day_1: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-31: launched by a schedule, a backfill or in the launchpad; B is refused here, and is found all the same.
+
+    Its parameters are resolved once for all that its operations ask.
+    """
+    resolved: list[str] = []
+
+    def counted(pipeline: Pipeline, *given: Any, **named: Any) -> ResolvedRun:
+        resolved.append(pipeline.name)
+        return resolve(pipeline, *given, **named)
+
+    monkeypatch.setattr("assets.parameters.resolve", counted)
     with dagster_instance() as instance:
         run = execute(defs.resolve_job_def(B), instance, partition_key=str(DAY_2))
         assert run.tags[RUN_ID_TAG] == run.run_id
+        assert resolved == ["pipeline_b"]
         named = execute(
             defs.resolve_job_def(B),
             instance,
@@ -174,13 +185,12 @@ def test_a_landing_that_is_no_folder_is_no_day_without_files(
     assert not home.landing.is_dir()
 
 
-@pytest.mark.parametrize("pipeline", ["pipeline_a", "pipeline_silver"])
+@pytest.mark.parametrize("pipeline", [p for p in PIPELINES if p.loads_landing], ids=lambda p: p.name)
 def test_a_landing_that_went_away_fails_the_run(
     records: Records, home: Home, no_spark: Callable[[], int], pipeline: Pipeline
 ) -> None:
     """INV-28: also a scheduled one."""
-    run = execute(defs.resolve_job_def(PIPELINE_JOBS[pipeline]), records.instance, partition_key=str(DAY_1))
+    run = execute(defs.resolve_job_def(pipeline.job), records.instance, partition_key=str(DAY_1))
     assert [r for r in said(records.instance, run) if "lakehouse.landing" in r and "does not exist" in r]
     assert no_spark() == 0
     assert not Path(home.landing).exists()
-    assert len(TASKS[pipeline]) == 1

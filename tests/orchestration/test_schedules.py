@@ -10,20 +10,20 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.partitions import TIMEZONE
 from assets.run_tags import TICK_TAG
-from ledger.parameters import Pipeline
+from ledger.pipelines.registry import PipelineName
 from ledger.window import Window
 from orchestration.definitions import defs
 from orchestration.schedules import daily_requests, guardrail_request
 from resources.ledger import LedgerResource
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, WAITING, D, Records, day, requested, utc
 
-B: Pipeline = "pipeline_b"
-SILVER: Pipeline = "pipeline_silver"
+B: PipelineName = "pipeline_b"
+SILVER: PipelineName = "pipeline_silver"
 MIDNIGHT = utc(day(1), 0)  # when D has ended
 
 
 def daily(
-    records: Records, pipeline: Pipeline, tick: datetime, late: timedelta = timedelta(seconds=3)
+    records: Records, pipeline: PipelineName, tick: datetime, late: timedelta = timedelta(seconds=3)
 ) -> object:
     return daily_requests(records.instance, pipeline, tick, tick + late, catch_up_days=31)
 
@@ -63,7 +63,7 @@ class TestGuardrail:
 
 class TestDaily:
     @pytest.mark.parametrize("pipeline", [SILVER, B, "pipeline_c"])
-    def test_yesterday_is_run(self, records: Records, pipeline: Pipeline) -> None:
+    def test_yesterday_is_run(self, records: Records, pipeline: PipelineName) -> None:
         """INV-32: on time B and C ask for it whether or not Silver is ready: they fail closed, and that is seen."""
         assert [d for _, d in requested(daily(records, pipeline, MIDNIGHT))] == [str(D)]
 

@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from ledger.parameters import Pipeline
+from ledger.pipelines.registry import PipelineName
 from orchestration.sensors.late_data import DUE, evaluate, withdrawal
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, D, Records, day, requested
 
-SILVER: Pipeline = "pipeline_silver"
+SILVER: PipelineName = "pipeline_silver"
 SILVER_JOB = "pipeline_silver_materialization"
 B_JOB, C_JOB = "pipeline_b_controls", "pipeline_c_analytics"
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from ledger.parameters import Pipeline
+from ledger.pipelines.registry import PipelineName
 from ledger.window import kst_day
 from orchestration.definitions import defs
 from orchestration.sensors.missed_days import evaluate as evaluate_missed
@@ -16,8 +16,8 @@ from orchestration.sensors.silver_ready import SETTLE, evaluate
 from resources.ledger import LedgerResource
 from tests.orchestration.records import FAILURE, STARTED, SUCCESS, D, Records, day, requested
 
-SILVER: Pipeline = "pipeline_silver"
-BOTH: tuple[Pipeline, ...] = ("pipeline_b", "pipeline_c")
+SILVER: PipelineName = "pipeline_silver"
+BOTH: tuple[PipelineName, ...] = ("pipeline_b", "pipeline_c")
 B_JOB, C_JOB = "pipeline_b_controls", "pipeline_c_analytics"
 NOW = datetime.now(UTC)  # events carry the wall clock's time; D lies long before it
 LATER = NOW + timedelta(days=1)

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from ledger.due import days_due
 from ledger.errors import ReadinessError
-from ledger.state import PipelineName
+from ledger.pipelines.registry import PipelineName
 from mock_data.scenario import SCENARIOS_DIR
 from operations.verdicts import day_verdicts
 from tests.oracle.fresh import against_fresh, against_oracle, build_fresh, fresh_oracle

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import ParameterError
-from ledger.parameters import ALLOWED, Pipeline, RunParameters, default_guardrail_window, resolve
+from ledger.parameters import RunParameters, default_guardrail_window, resolve
+from ledger.pipelines.registry import CONTROLS, PIPELINE_A, Pipeline
+from ledger.pipelines.registry import PIPELINES as ALL
 from ledger.window import Window
 
 NOW = datetime(2026, 2, 11, 3, tzinfo=UTC)
-PIPELINES = st.sampled_from(sorted(ALLOWED))
+PIPELINES = st.sampled_from(ALL)
 NEAR = st.datetimes(datetime(2026, 1, 25), datetime(2026, 2, 13))
 EXTREME = st.sampled_from(
     [datetime.min, datetime.max, datetime(1, 1, 2), datetime(9999, 12, 31, 15), datetime(1988, 7, 1)]
@@ -72,10 +74,10 @@ def test_parameters_give_windows_or_a_parameter_error(
     except ParameterError as error:
         assert any(f"parameter {name}" in str(error) for name in (*RunParameters.model_fields, "partition"))
         return
-    assert what.windows or pipeline == "pipeline_a"
+    assert what.windows or pipeline == PIPELINE_A
     assert all(a.end == b.start for a, b in pairwise(what.windows))
     assert all(w.end <= NOW and w.start < w.end and len(list(w.split_by_day())) == 1 for w in what.windows)
-    if pipeline in ("pipeline_b", "pipeline_c"):
+    if pipeline in CONTROLS:
         assert all(w.is_kst_day for w in what.windows)
     if partition is not None:
         assert what.windows[-1].date_kst == partition

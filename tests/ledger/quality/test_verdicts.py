@@ -10,13 +10,13 @@ import pytest
 
 from ledger.bronze import payment_orders_raw, transaction_ledger_raw, user_wallets_raw
 from ledger.contract import Table
+from ledger.pipelines.registry import PIPELINE_A, PIPELINE_SILVER
 from ledger.quality.controls import (
     DriftProfile,
     exceptions_verdict,
     recon_verdicts,
     supply_verdicts,
 )
-from ledger.quality.health import CADENCES, Cadence
 from ledger.quality.inputs import input_verdicts, levels
 from ledger.quality.verdict import Verdict, exact, verdict, worst
 from ledger.rule_loading import load_seed
@@ -129,13 +129,12 @@ def test_numbers_are_shown_exactly() -> None:
 )
 def test_a_daily_pipeline_is_due_half_an_hour_after_its_time(hour: int, minute: int, due_day: int) -> None:
     """INV-51: Silver runs at 00:00 KST; the runbook allows 30 minutes."""
-    silver = next(c for c in CADENCES if c.pipeline == "pipeline_silver")
     now = datetime(2026, 2, 9, 15, tzinfo=UTC) + timedelta(hours=hour, minutes=minute)  # 10 February KST
-    assert silver.due_day(now) == date(2026, 2, due_day - 1)
+    assert PIPELINE_SILVER.schedule.due_day(now) == date(2026, 2, due_day - 1)
 
 
 def test_the_guardrail_is_due_after_twenty_minutes() -> None:
     """INV-51: runbook section 4."""
-    guardrail = next(c for c in CADENCES if c.pipeline == "pipeline_a")
-    assert guardrail == Cadence("pipeline_a", None, timedelta(minutes=20))
-    assert guardrail.due_day(NOON_KST) == kst_day(NOON_KST)
+    schedule = PIPELINE_A.schedule
+    assert schedule.every + schedule.grace == timedelta(minutes=20)
+    assert schedule.due_day(NOON_KST) == kst_day(NOON_KST)
