@@ -7,18 +7,20 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from configs.databricks import CatalogName, DatabricksSettings
-from configs.text import Section, Text, read_file
+from configs.sources import SETTING_PREFIX as SETTING_PREFIX
+from configs.sources import File, Variables
+from configs.text import Section
 from ledger.days import FIRST_DAY, LAST_DAY, is_askable
 from ledger.errors import SettingsError
 
 Environment = Literal["local", "dev", "prod"]
 ROOT = Path(__file__).resolve().parent.parent
-SETTING_PREFIX = "PIPELINE_CFG__"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NOT_FOR_HADOOP = ":*?[]{}\\"  # no part of a name, or part of a pattern, in its paths
 
@@ -100,8 +102,8 @@ class WebSettings(Section):
     public_url: str | None = Field(default=None, pattern=r"\Ahttps?://[a-z0-9.-]+(:[0-9]{1,5})?\z")
 
 
-class Settings(Section):
-    """Everything that may differ between environments."""
+class Settings(BaseSettings, Section):
+    """Everything that may differ between environments, made of the variables of one."""
 
     environment: Environment
     lakehouse: LakehouseSettings
@@ -115,6 +117,29 @@ class Settings(Section):
     databricks: DatabricksSettings
     orchestration: OrchestrationSettings
     web: WebSettings
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ=environ)  # for the sources, it is no setting
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The first that has a key wins; sections are put together."""
+        assert isinstance(init_settings, InitSettingsSource), "it carries the variables"
+        environ = init_settings.init_kwargs["environ"]
+        name = _environment(environ)
+        return (
+            Variables(settings_cls, environ),
+            File(settings_cls, ROOT / "configs" / f"{name}.yaml"),
+            File(settings_cls, ROOT / "configs" / "common.yaml"),
+            InitSettingsSource(settings_cls, {"environment": name}),
+        )
 
     @model_validator(mode="after")
     def _engine_reaches_the_warehouse(self) -> Settings:
@@ -153,25 +178,22 @@ def is_uri(path: str) -> bool:
     return bool(_SCHEME.match(path))
 
 
+def _environment(environ: Mapping[str, str]) -> Environment:
+    name = environ.get("PIPELINE_ENV", "").strip() or "local"
+    known: tuple[Environment, ...] = get_args(Environment)
+    for environment in known:
+        if environment == name:
+            return environment
+    raise SettingsError(f"PIPELINE_ENV={name!r} is unknown", action="set it to local, dev or prod")
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """common.yaml, then <env>.yaml, then ``PIPELINE_CFG__A__B`` (``ledgerctl --set a.b=v`` sets it for a command).
 
     Raises :class:`SettingsError` with the full path of every key that is unknown or of a wrong type.
     """
-    environ = os.environ if environ is None else environ
-    name = environ.get("PIPELINE_ENV", "").strip() or "local"
-    if name not in ("local", "dev", "prod"):
-        raise SettingsError(f"PIPELINE_ENV={name!r} is unknown", action="set it to local, dev or prod")
-    merged: dict[str, Any] = {}
-    for source in ("common", name):
-        _merge(merged, read_file(ROOT / "configs" / f"{source}.yaml"))
-    for variable, value in sorted(environ.items()):
-        if variable.startswith(SETTING_PREFIX):
-            _assign(merged, variable.removeprefix(SETTING_PREFIX).lower().split("__"), Text(value))
-    if "environment" in merged:
-        raise SettingsError("settings are wrong: environment: it is set by PIPELINE_ENV alone")
     try:
-        return Settings.model_validate({"environment": name, **merged})
+        return Settings(os.environ if environ is None else environ)
     except ValidationError as error:
         problems = "; ".join(
             ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "))))
@@ -180,20 +202,3 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(
             f"settings are wrong: {problems}", action="correct configs/ or the environment"
         ) from None
-
-
-def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
-    for key, value in layer.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _assign(into: dict[str, Any], path: list[str], value: Any) -> None:
-    for key in path[:-1]:
-        step = into.setdefault(key, {})
-        if not isinstance(step, dict):
-            raise SettingsError(f"settings are wrong: {'.'.join(path)}: {key} is not a section")
-        into = step
-    into[path[-1]] = value

@@ -6,10 +6,11 @@ import re
 import types
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from ledger.errors import SettingsError
 
@@ -27,7 +28,7 @@ class Text(str):
 class Section(BaseModel):
     """A part of the settings: no unknown key, no value of another type, texts read as their field's type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(extra="forbid", frozen=True, strict=True)
 
     @field_validator("*", mode="before")
     @classmethod

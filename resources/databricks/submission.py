@@ -15,7 +15,7 @@ from configs.databricks import ClusterSettings, DatabricksSettings
 
 # Libraries that our code imports and a runtime does not bring. None of them depends on pyspark: installing that would replace
 # the runtime's own. dagster-databricks and dagster-pyspark do, so the remote side does without them.
-LIBRARIES = ("dagster", "deltalake", "pydantic", "tenacity")
+LIBRARIES = ("dagster", "deltalake", "pydantic", "pydantic-settings", "tenacity")
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9 _.:/=+@-]")
 _NOT_IN_PATHS = re.compile(r"[^A-Za-z0-9_.-]")
 
