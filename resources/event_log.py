@@ -22,7 +22,8 @@ class PooledSqliteEventLogStorage(dagster_event_log.ConsolidatedSqliteEventLogSt
     """The storage of the base class, with one engine and one pool of connections per process.
 
     The base class makes an engine and a connection per statement: each compiles its SQL again, and each closing
-    of the last connection writes the whole write-ahead log back into the database.
+    of the last connection writes the whole write-ahead log back into the database. A day of 6,000 entries takes 3.5 to
+    4.1 s of this process' CPU time with the pool, 6.3 to 6.8 s without it (three alternating runs of each).
     """
 
     @cached_property
