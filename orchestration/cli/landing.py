@@ -9,6 +9,7 @@ import click
 
 from configs.settings import Settings, load_settings
 from ledger.errors import ParameterError
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.shown import shown
 from orchestration.cli import arguments as given
 from orchestration.cli.command import CommandGroup
@@ -74,14 +75,14 @@ def withdraw(path: str, by: str, reason: str, as_json: bool) -> int:
         event = take_back(lakehouse, path, by=by, reason=reason, run_id=run_id, now=now)
         days = days_due(lakehouse)
     with dagster_instance() as instance:
-        instance.report_runless_asset_event(withdrawal(days["pipeline_silver"]))
+        instance.report_runless_asset_event(withdrawal(days[PIPELINE_SILVER.name]))
     due = {pipeline: [str(day) for day in found] for pipeline, found in days.items()}
     if as_json:
         say_json({"withdrawn": vars(event), "due": due})
         return 0
     say(shown(f"withdrawn: {event.path} ({event.rows or 0} rows count no more), sha256 {event.sha256}"))
     day = str(event.landing_date_kst)
-    if day in due["pipeline_silver"]:
+    if day in due[PIPELINE_SILVER.name]:
         say(f"{day} is due: ledgerctl backfill --from {day} --to {day}; later days: ledgerctl state")
     return 0
 

@@ -11,6 +11,7 @@ from configs.settings import Settings, load_settings
 from ledger.days import days_between
 from ledger.errors import ParameterError
 from ledger.jobs import refuse_parameters
+from ledger.pipelines.registry import PIPELINE_SILVER
 from orchestration.cli.arguments import Day, Job, Partition
 from orchestration.cli.command import Command
 from orchestration.cli.jobs_help import jobs_text
@@ -62,9 +63,7 @@ def day(day: date, run_id: str | None, strict: bool, as_json: bool) -> int:
     from orchestration.launch import day_launches, plan, preparations
 
     given = {"run_id": run_id} if run_id else {}
-    plan(
-        "pipeline_silver_materialization", given, day.isoformat()
-    )  # refuses a wrong day or run id before Spark starts
+    plan(PIPELINE_SILVER.job, given, day.isoformat())  # refuses a wrong day or run id before Spark starts
     told = execute_all(preparations(settings))
     if told and not told[-1].run.success:
         return finish(told, [], as_json=as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ledger.errors import ParameterError
+from ledger.pipelines.registry import PIPELINE_B
 from ledger.shown import shown
 from orchestration.cli import arguments as given
 from orchestration.cli.command import Command
@@ -116,7 +117,7 @@ def state(as_json: bool) -> int:
     now = LedgerResource().now()
     ahead = {name: end for name, end in ends.items() if isinstance(end, datetime) and end > now}
     if as_json:
-        found = {"pipelines": rows, "due": due, "due_for_restatement": due["pipeline_b"]}
+        found = {"pipelines": rows, "due": due, "due_for_restatement": due[PIPELINE_B.name]}
         found["watermarks_in_future"] = list(ahead)
         say_json({**found, "restatements": restated})
         return 0
