@@ -25,8 +25,8 @@ from ledger.pipelines.controls import (
     finalize_success,
 )
 from ledger.pipelines.recon import run_recon
-from ledger.pipelines.supply_ops import run_supply_ops
 from ledger.pipelines.registry import PIPELINE_B
+from ledger.pipelines.supply_ops import run_supply_ops
 from ledger.silver import dq_status
 from ledger.window import Window
 from resources.ledger import LedgerResource

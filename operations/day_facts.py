@@ -26,10 +26,10 @@ from ledger.due import silver_due
 from ledger.gold import exception_ledger, ledger_supply_balance_daily, pipeline_run_log, restatement_log
 from ledger.instants import to_micros
 from ledger.journal import Journal, note_rows, read_journal
+from ledger.pipelines.registry import PIPELINE_B, PIPELINE_SILVER, PipelineName
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records, day_changes, dq_status, ledger_entries, wallet_snapshot
 from ledger.state import Logged, attempt_rows, newest_attempt, newest_success, read_attempts
-from ledger.pipelines.registry import PIPELINE_B, PIPELINE_SILVER, PipelineName
 from ledger.window import Window
 
 

@@ -13,6 +13,7 @@ from ledger.delta.scope import Scope
 from ledger.gold import fact_payment_anonymized
 from ledger.pipelines.attempt import Outcome, Restatement, Run, attempt_of, observed, recorded_failure
 from ledger.pipelines.control_notes import note_controlled, upstream_of
+from ledger.pipelines.registry import PIPELINE_C
 from ledger.pipelines.restatement import note_total, restated_facts, restatement_of
 from ledger.quality.mart import mart_verdicts
 from ledger.readiness import Upstream
@@ -40,7 +41,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
     ``salt`` resolves the secret. Raises :class:`SecretError` when it is missing or blank,
     :class:`ReadinessError` on an unready day; the mart is untouched then.
     """
-    with recorded_failure(run, "pipeline_c", window):
+    with recorded_failure(run, PIPELINE_C.name, window):
         computed = compute(run, window, secret=salt())
         outcome = commit(run, computed)
     observed(outcome, lambda: mart_verdicts(computed.rows, run.lakehouse.columns(TABLE), computed.payments))
@@ -49,7 +50,7 @@ def run_analytics(run: Run, window: Window, *, salt: Callable[[], str]) -> Outco
 
 def compute(run: Run, window: Window, *, secret: str) -> Mart:
     """The day's payments without a person in them. Writes nothing."""
-    upstream, day, lakehouse = upstream_of(run, "pipeline_c", window), window.date_kst, run.lakehouse
+    upstream, day, lakehouse = upstream_of(run, PIPELINE_C.name, window), window.date_kst, run.lakehouse
     payments = lakehouse.read(order_events.TABLE, Scope.of([day])).where(
         F.col("order_source") == order_events.PAYMENT_ORDERS
     )
@@ -59,7 +60,7 @@ def compute(run: Run, window: Window, *, secret: str) -> Mart:
     rows = fact_payment_anonymized.anonymized_payments(
         payments, categories, salt_relation(lakehouse.spark, secret), day=day, run_id=run.run_id
     )
-    restated = restatement_of(run, "pipeline_c", window, upstream)
+    restated = restatement_of(run, PIPELINE_C.name, window, upstream)
     return Mart(window, upstream, restated, payments, lakehouse.stage(rows))
 
 
@@ -70,6 +71,6 @@ def commit(run: Run, computed: Mart) -> Outcome:
     outcome = Outcome(window, restated=restated, facts=restated_facts(restated, {TABLE.name: noted}))
     outcome.read[TABLE.full_name] = computed.payments.count()
     outcome.wrote(TABLE, run.lakehouse.replace_partition(TABLE, computed.rows, window.date_kst))
-    record_success(run.lakehouse, attempt_of(run, "pipeline_c", window, outcome))
-    note_controlled(run, "pipeline_c", window, upstream=computed.upstream)
+    record_success(run.lakehouse, attempt_of(run, PIPELINE_C.name, window, outcome))
+    note_controlled(run, PIPELINE_C.name, window, upstream=computed.upstream)
     return outcome

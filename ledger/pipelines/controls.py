@@ -18,6 +18,7 @@ from ledger.gold import (
 )
 from ledger.pipelines.attempt import Outcome, Run, attempt_of
 from ledger.pipelines.control_notes import RECON, SUPPLY_OPS, note_controlled
+from ledger.pipelines.registry import PIPELINE_B
 from ledger.silver import ledger_entries, order_events, wallet_snapshot
 from ledger.state import record_success
 from ledger.window import Window
@@ -40,6 +41,6 @@ def finalize_success(run: Run, window: Window) -> Outcome:
     for table in (*RECON_TABLES, *SUPPLY_OPS_TABLES):
         outcome.wrote(table, WriteResult(inserted=lakehouse.count(table, day)))
     outcome.read[pipeline_state.TABLE.full_name] = sum(lakehouse.count(table, day) for table in _INPUTS)
-    record_success(lakehouse, attempt_of(run, "pipeline_b", window, outcome))
-    note_controlled(run, "pipeline_b", window, operations=(RECON, SUPPLY_OPS))
+    record_success(lakehouse, attempt_of(run, PIPELINE_B.name, window, outcome))
+    note_controlled(run, PIPELINE_B.name, window, operations=(RECON, SUPPLY_OPS))
     return outcome

@@ -25,6 +25,7 @@ from ledger.money import round_rate
 from ledger.order import append_in_order, newest
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, recorded_failure
 from ledger.pipelines.guardrail_inputs import INPUTS, Input, Measured, first_landing_day, measure
+from ledger.pipelines.registry import PIPELINE_A
 from ledger.quality.controls import exceptions_verdict
 from ledger.quality.inputs import QUESTIONS, input_verdicts
 from ledger.quality.verdict import Verdict
@@ -64,7 +65,7 @@ def run_guardrail(run: Run, window: Window, *, is_backfill: bool) -> Outcome:
 
     A backfill measures zero windows by itself and leaves the stored counts alone.
     """
-    with recorded_failure(run, "pipeline_a", window):
+    with recorded_failure(run, PIPELINE_A.name, window):
         ingested = load_landing(run, window)
         evaluated = compute(
             run, window, zero_windows_before={} if is_backfill else _previous_counts(run, window)
@@ -105,7 +106,7 @@ def commit(run: Run, evaluated: Evaluated, ingested: list[Ingested], *, keeps_co
     outcome.facts["findings"] = len(evaluated.exceptions)
     record_success(
         run.lakehouse,
-        attempt_of(run, "pipeline_a", window, outcome),
+        attempt_of(run, PIPELINE_A.name, window, outcome),
         zero_window_counts=None if keeps_counts else evaluated.zero_windows,
         needs_contiguous_window=True,
     )
@@ -114,7 +115,7 @@ def commit(run: Run, evaluated: Evaluated, ingested: list[Ingested], *, keeps_co
 
 def _previous_counts(run: Run, window: Window) -> Mapping[str, int]:
     """Zero-window counts before this window; a retry after its own success does not count the window again."""
-    state = read_state(run.lakehouse, "pipeline_a")
+    state = read_state(run.lakehouse, PIPELINE_A.name)
     was_counted = state.last_run_id == run.run_id and (
         state.last_processed_end is not None and state.last_processed_end >= window.end
     )

@@ -12,6 +12,7 @@ from ledger.pipelines.attempt import Outcome, Restatement, Run, recorded_failure
 from ledger.pipelines.control_notes import RECON, note_computed, upstream_of
 from ledger.pipelines.day_results import Committed, DayRows, commit_day, entries_since, lookback
 from ledger.pipelines.day_tag import day_tag
+from ledger.pipelines.registry import PIPELINE_B
 from ledger.pipelines.restatement import restatement_of
 from ledger.quality.controls import drift_profile, recon_verdicts, unreconciled_users
 from ledger.quality.history import DRIFT_DISTRIBUTION, EXCEPTIONS_PER_DAY, exceptions
@@ -40,7 +41,7 @@ class Reconciled:
 
 def run_recon(run: Run, window: Window) -> Outcome:
     """Hold every wallet's balance change of the KST day against its ledger flow; an exception per drifting user."""
-    with recorded_failure(run, "pipeline_b", window):
+    with recorded_failure(run, PIPELINE_B.name, window):
         computed = compute(run, window)
         committed = commit(run, computed)
     return show(run, computed, committed)
@@ -48,7 +49,7 @@ def run_recon(run: Run, window: Window) -> Outcome:
 
 def compute(run: Run, window: Window) -> Reconciled:
     """Reconcile the day as Silver has it now. Writes nothing; raises :class:`ReadinessError` on an unready day."""
-    upstream = upstream_of(run, "pipeline_b", window)
+    upstream = upstream_of(run, PIPELINE_B.name, window)
     day, lakehouse, rule = window.date_kst, run.lakehouse, run.rules["ledger/drift_abs"]
     snapshots = lakehouse.read(wallet_snapshot.TABLE, lookback(run, day))
     pairs = lakehouse.stage(recon_daily_snapshot_flow.snapshot_pairs(snapshots, day))
@@ -73,7 +74,7 @@ def compute(run: Run, window: Window) -> Reconciled:
         window=window,
         now=run.clock(),
     )
-    restated = restatement_of(run, "pipeline_b", window, upstream)
+    restated = restatement_of(run, PIPELINE_B.name, window, upstream)
     return Reconciled(window, upstream, restated, pairs, rows, findings, rule)
 
 
@@ -82,7 +83,7 @@ def commit(run: Run, computed: Reconciled) -> Committed:
     day = computed.window.date_kst
     found = DayRows.of_exceptions(computed.findings, exception_ledger.RECON_DRIFT_HIGH, run.run_id)
     committed = commit_day(run, day, computed.restated, [DayRows(TABLE, computed.rows), found])
-    note_computed(run, "pipeline_b", RECON, computed.window, computed.upstream)
+    note_computed(run, PIPELINE_B.name, RECON, computed.window, computed.upstream)
     return committed
 
 

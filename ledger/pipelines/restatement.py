@@ -22,7 +22,6 @@ from ledger.instants import from_micros
 from ledger.journal import Note
 from ledger.money import RATE
 from ledger.pipelines.attempt import Restatement, Run
-
 from ledger.pipelines.registry import PipelineName
 from ledger.readiness import Upstream
 from ledger.silver import ledger_entries, order_events, wallet_snapshot

@@ -26,6 +26,7 @@ from ledger.pipelines.attempt import Outcome, Restatement, Run, recorded_failure
 from ledger.pipelines.control_notes import SUPPLY_OPS, note_computed, upstream_of
 from ledger.pipelines.day_results import Committed, DayRows, commit_day, entries_since, lookback
 from ledger.pipelines.day_tag import day_tag
+from ledger.pipelines.registry import PIPELINE_B
 from ledger.pipelines.restatement import restatement_of
 from ledger.quality.controls import supply_verdicts
 from ledger.quality.history import (
@@ -56,7 +57,7 @@ class SupplyOps:
 
 def run_supply_ops(run: Run, window: Window) -> Outcome:
     """Hold issued supply against all wallets at the day's end, and compute the day's operations tables."""
-    with recorded_failure(run, "pipeline_b", window):
+    with recorded_failure(run, PIPELINE_B.name, window):
         computed = compute(run, window)
         committed = commit(run, computed)
     return show(run, computed, committed)
@@ -64,7 +65,7 @@ def run_supply_ops(run: Run, window: Window) -> Outcome:
 
 def compute(run: Run, window: Window) -> SupplyOps:
     """The day as Silver has it now. Writes nothing; raises :class:`ReadinessError` on an unready day."""
-    upstream, day, lakehouse = upstream_of(run, "pipeline_b", window), window.date_kst, run.lakehouse
+    upstream, day, lakehouse = upstream_of(run, PIPELINE_B.name, window), window.date_kst, run.lakehouse
     rule = run.rules["ledger/supply_diff_abs"]
     entries = lakehouse.read(ledger_entries.TABLE, Scope.of([day]))
     payments = lakehouse.read(order_events.TABLE, lookback(run, day)).where(
@@ -92,7 +93,7 @@ def compute(run: Run, window: Window) -> SupplyOps:
         DayRows(table, rows, has_figures=table.name != admin_tx_search.TABLE.name)  # it lists entries
         for (table, _), rows in zip(frames, staged, strict=True)
     ]
-    restated = restatement_of(run, "pipeline_b", window, upstream)
+    restated = restatement_of(run, PIPELINE_B.name, window, upstream)
     results = [*_supply_results(run, window, supply, rule), *results]
     return SupplyOps(window, upstream, restated, supply, rule, tuple(results))
 
@@ -100,7 +101,7 @@ def compute(run: Run, window: Window) -> SupplyOps:
 def commit(run: Run, computed: SupplyOps) -> Committed:
     """The rows of all tables, then the note of what they were computed from."""
     committed = commit_day(run, computed.window.date_kst, computed.restated, computed.results)
-    note_computed(run, "pipeline_b", SUPPLY_OPS, computed.window, computed.upstream)
+    note_computed(run, PIPELINE_B.name, SUPPLY_OPS, computed.window, computed.upstream)
     return committed
 
 

@@ -27,9 +27,9 @@ from ledger.pipelines.attempt import Run
 from ledger.pipelines.catalog import bootstrap, sync_rules
 from ledger.pipelines.controls import finalize_success
 from ledger.pipelines.recon import run_recon
+from ledger.pipelines.registry import PipelineName
 from ledger.pipelines.silver import run_silver
 from ledger.pipelines.supply_ops import run_supply_ops
-from ledger.pipelines.registry import PipelineName
 from ledger.window import Window
 from operations.verdicts import DayVerdict, day_verdicts
 from tests.boundaries import boundaries
