@@ -62,7 +62,7 @@ def test_reason_is_each_table_s_own_without_what_a_join_decides(spark: SparkSess
         WALLETS.table.name: [{"batch_id": "negative", "user_id": "u", "balance": -1, "frozen_amount": 0}],
         PAYMENTS.table.name: [{"batch_id": "status", "order_id": "o", "amount": 1, "status": "LOST"}],
     }
-    found = {}
+    found: dict[str, str | None] = {}
     for source in INPUTS:
         bronze = frame(spark, source.table, rows[source.table.name])
         found |= by_first(bronze.select("batch_id", source.reason(RULES).alias("reason")))

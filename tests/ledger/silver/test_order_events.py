@@ -122,7 +122,7 @@ def test_collapse_keeps_the_latest_row_per_order_of_a_source(spark: SparkSession
         {"order_ref": "equal order", "status": "PAID"},
         {"order_ref": "equal order", "status": "REFUNDED"},
     ]
-    valid = frame(spark, order_events.TABLE, [{"order_source": "PAYMENT_ORDERS"} | row for row in rows])
+    valid = frame(spark, order_events.TABLE, [{"order_source": "PAYMENT_ORDERS", **row} for row in rows])
     assert plain(order_events.collapse(valid), "order_ref", "order_source", "status") == [
         ("equal order", "PAYMENT_ORDERS", "REFUNDED"),
         ("later", "PAYMENT_ORDERS", "PAID"),

@@ -85,11 +85,11 @@ def test_evaluate_adds_up_in_wide_money_and_cuts_days_at_kst_midnight(spark: Spa
     ]  # fmt: skip
 
 
-SNAPSHOT = (
+CANDIDATE = (
     "user_id string, snapshot_ts timestamp, balance_available decimal(38,2), balance_frozen decimal(38,2),"
-    " balance_total decimal(38,2), source_updated_at timestamp"
+    " balance_total decimal(38,2), source_updated_at timestamp,"
+    " _source_extracted_at timestamp, _ingested_at timestamp, _batch_id string"
 )
-CANDIDATE = f"{SNAPSHOT}, _source_extracted_at timestamp, _ingested_at timestamp, _batch_id string"
 
 
 def snapshot(user: str, balance: int, **more: object) -> Values:
@@ -135,12 +135,14 @@ OTHERS: dict[str, tuple[Values | None, Values | None, bool]] = {
 
 def test_without_superseded_gives_way_to_a_later_row_that_is_stored(spark: SparkSession) -> None:
     winner = {"snapshot_ts": T1, "source_updated_at": T1, "_source_extracted_at": T1, "_ingested_at": T2}
+    of_user = {user: snapshot(user, 1, **winner) for user in OTHERS}
+    others = [{**of_user[user], **other} for user, (other, _, _) in OTHERS.items() if other is not None]
+    stored = [{**of_user[user], **known} for user, (_, known, _) in OTHERS.items() if known is not None]
     kept = wallet_snapshot.without_superseded(
-        frame(spark, CANDIDATE, [snapshot(user, 1, **winner) for user in OTHERS]),
-        frame(spark, CANDIDATE, [snapshot(u, 1, **winner) | o for u, (o, _, _) in OTHERS.items() if o is not None]),
-        frame(spark, SNAPSHOT, [snapshot(u, 1, snapshot_ts=T1, source_updated_at=T1) | s
-                                for u, (_, s, _) in OTHERS.items() if s is not None]),
-    )  # fmt: skip
+        frame(spark, CANDIDATE, of_user.values()),
+        frame(spark, CANDIDATE, others),
+        frame(spark, CANDIDATE, stored).drop(*ORDER_COLUMNS),
+    )
     assert [user for user, *_ in plain(kept.select("user_id"))] == sorted(
         user for user, (_, _, stays) in OTHERS.items() if stays
     )
