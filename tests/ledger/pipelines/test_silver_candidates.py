@@ -1,0 +1,182 @@
+"""Bronze rows as Silver's candidates, each with the reason that rejects it (spec section 5)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ledger.bronze import (
+    order_items_raw,
+    orders_raw,
+    payment_orders_raw,
+    products_raw,
+    transaction_ledger_raw,
+    user_wallets_raw,
+)
+from ledger.contract import Table
+from ledger.delta.lakehouse import Lakehouse
+from ledger.pipelines.attempt import Run
+from ledger.pipelines.silver_candidates import (
+    candidates,
+    earlier_days,
+    earlier_orders,
+    judged,
+    ledger_candidates,
+    ledger_reason,
+    related_sources,
+    unrelated,
+)
+from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.window import Window
+from tests.ledger.frames import Values, by_first, frame, plain
+from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
+from tests.support import DAY_2
+
+T1, T2 = "2026-02-11T01:00:00Z", "2026-02-11T02:00:00Z"
+WINDOW = Window.of_day(DAY_2)
+
+
+@pytest.fixture
+def run(lakehouse: Lakehouse, tmp_path: Path) -> Run:
+    """A run with the shipped rules and a lookback of 35 days."""
+    return HandLanding(lakehouse, lenient_rules(tmp_path)).run("run")
+
+
+def test_judged_keeps_the_text_of_rejected_rows_alone(spark: SparkSession, lakehouse: Lakehouse) -> None:
+    rows = frame(spark, "product_id bigint, _raw string", [{"product_id": 1}, {"product_id": 2}])
+    found = judged(lakehouse, rows, F.when(F.col("product_id") == 2, "wrong"))
+    assert plain(found, "product_id", "_reason", "_record_json") == [
+        (1, None, None),
+        (2, "wrong", '{"product_id":"2"}'),
+    ]
+
+
+WALLET: Values = {"user_id": "good", "balance": 1, "frozen_amount": 0, "ingested_at": T1}
+PAYMENT: Values = {"order_id": "good", "amount": 1, "status": "PAID"}
+BRONZE: dict[Table, list[Values]] = {
+    user_wallets_raw.TABLE: [WALLET, {**WALLET, "user_id": "bad", "balance": -1}],
+    order_items_raw.TABLE: [{"item_id": 1, "order_id": 1, "product_id": 1}, {"item_id": 2}],
+    products_raw.TABLE: [{"product_id": 1}, {"product_name": "bad"}],
+    orders_raw.TABLE: [{"order_id": 7, "status": "ANY"}, {"user_id": "bad"}],
+    payment_orders_raw.TABLE: [PAYMENT, {**PAYMENT, "order_id": "bad", "status": "LOST"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "expected"),
+    [
+        (wallet_snapshot.TABLE, ["user_id"], [("bad", "negative_balance"), ("good", None)]),
+        (order_items.TABLE, ["item_id"], [(1, None), (2, "missing_required_keys")]),
+        (products.TABLE, ["product_id"], [(1, None), (None, "missing_product_id")]),
+        (
+            order_events.TABLE,
+            ["order_ref", "order_source"],
+            [
+                ("7", "ORDERS", None),
+                ("bad", "PAYMENT_ORDERS", "invalid_status"),
+                ("good", "PAYMENT_ORDERS", None),
+                (None, "ORDERS", "missing_order_id"),
+            ],
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, Table) else "",
+)
+def test_candidates_are_all_rows_of_the_table_s_sources_with_their_reasons(
+    run: Run, table: Table, columns: list[str], expected: list[tuple[object, ...]]
+) -> None:
+    def read(source: Table) -> DataFrame:
+        return frame(run.lakehouse.spark, source, BRONZE[source])
+
+    found = candidates(run, table, read)
+    assert plain(found, *columns, "_reason") == expected
+    has_text = set(
+        plain(found.select(F.col("_reason").isNull().alias("a"), F.col("_record_json").isNull().alias("b")))
+    )
+    assert has_text == {(True, True), (False, False)}
+
+
+ENTRY: Values = {"wallet_id": "w", "type": "CHARGE", "amount": 1, "created_at": T1}
+RELATED: dict[str, tuple[Values, str | None]] = {
+    "good": ({"_status": "PAID"}, None),
+    "type": ({"type": "GIFT"}, "invalid_entry_type"),
+    "status": ({"_status": "LOST"}, "invalid_status"),
+}
+
+
+def test_ledger_reason_is_by_the_run_s_rules_and_the_payment_s_status(run: Run) -> None:
+    rows = [{**ENTRY, "tx_id": tx, **changed} for tx, (changed, _) in RELATED.items()]
+    related = frame(run.lakehouse.spark, transaction_ledger_raw.TABLE, rows, _status=None)
+    found = by_first(related.select("tx_id", ledger_reason(run).alias("reason")))
+    assert found == {tx: reason for tx, (_, reason) in RELATED.items()}
+
+
+def test_ledger_candidates_are_entries_with_reason_and_text(run: Run) -> None:
+    rows = [{**ENTRY, "tx_id": tx, **changed} for tx, (changed, _) in RELATED.items()]
+    related = frame(
+        run.lakehouse.spark, transaction_ledger_raw.TABLE, rows, _status=None, _related_type="ORDER"
+    )
+    found = by_first(ledger_candidates(run, related), "tx_id", "related_type", "_reason", "_record_json")
+    assert {tx: row[:2] for tx, row in found.items()} == {
+        tx: ("ORDER", reason) for tx, (_, reason) in RELATED.items()
+    }
+    assert found["good"][2] is None
+    assert json.loads(found["status"][2])["_status"] == "LOST"
+
+
+def test_unrelated_rows_know_of_no_order(spark: SparkSession) -> None:
+    found = unrelated(frame(spark, "tx_id string, related_id string", [{"tx_id": "t", "related_id": "r"}]))
+    assert found.columns == ["tx_id", "related_id", "_status", "_related_type"]
+    assert plain(found) == [("t", "r", None, None)]
+
+
+def test_related_sources_tell_payments_from_shop_orders_here_and_before(spark: SparkSession) -> None:
+    """The window's payment order counts whatever its quality; a shop order's id is its canonical text, once."""
+    payments: list[Values] = [{"order_id": " p ", "status": "LOST", "amount": -1}, {"order_id": None}]
+    orders: list[Values] = [{"order_id": "007"}, {"order_id": 8}, {"order_id": None}]
+    earlier: list[Values] = [
+        {"order_ref": "q", "order_source": "PAYMENT_ORDERS", "status": "PAID"},
+        {"order_ref": "7", "order_source": "ORDERS", "status": "NEW"},
+        {"order_ref": "9", "order_source": "ORDERS", "status": "NEW"},
+    ]
+    found = related_sources(
+        frame(spark, payment_orders_raw.TABLE, payments),
+        frame(spark, orders_raw.TABLE, orders),
+        frame(spark, order_events.TABLE, earlier),
+    )
+    assert {name: (rows.columns, plain(rows)) for name, rows in found.items()} == {
+        "payments": (["_order_id", "_window_status"], [("p", "LOST")]),
+        "earlier_payments": (["_earlier_id", "_earlier_status"], [("q", "PAID")]),
+        "order_ids": (["_shop_order_id"], [("7",), ("8",), ("9",)]),
+    }
+
+
+def test_earlier_orders_are_those_of_the_lookback_before_the_window(run: Run) -> None:
+    """From 35 days before the window's day up to the day before it; an order without a day is in no lookback."""
+    days = {
+        "too old": "2026-01-06",
+        "first": "2026-01-07",
+        "last": "2026-02-10",
+        "own day": "2026-02-11",
+        "none": None,
+    }
+    rows = [
+        {"order_ref": ref, "order_source": "ORDERS", "event_date_kst": day, "run_id": "r"}
+        for ref, day in days.items()
+    ]  # fmt: skip
+    lakehouse = run.lakehouse
+    lakehouse.create(order_events.TABLE)
+    lakehouse.append(order_events.TABLE, frame(lakehouse.spark, order_events.TABLE, rows), expected=len(rows))
+    assert [ref for (ref,) in plain(earlier_orders(run, WINDOW), "order_ref")] == ["first", "last"]
+    scope = earlier_days(run, WINDOW)
+    assert (str(scope.start), str(scope.end)) == ("2026-01-07", "2026-02-10")
+
+
+def test_ledger_candidates_of_unrelated_rows_have_no_status(run: Run) -> None:
+    rows = unrelated(frame(run.lakehouse.spark, transaction_ledger_raw.TABLE, [{**ENTRY, "tx_id": "t"}]))
+    found = ledger_candidates(run, rows)
+    assert set(ledger_entries.BUSINESS) <= set(found.columns)
+    assert plain(found, "tx_id", "status", "related_type", "_reason") == [("t", None, None, None)]
