@@ -123,27 +123,6 @@ def test_every_cell_is_text_and_a_broken_file_or_row_is_named(lakehouse: Lakehou
         assert failed[name].startswith(reason)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 64])
-def test_an_open_quote_is_found_on_its_line_wherever_the_pieces_end(size: int) -> None:
-    """The state of a quote goes on from piece to piece; one that is closed is none."""
-
-    def look(text: str) -> csv_quotes.Scan:
-        data = text.encode()
-        return csv_quotes.scan(data[i : i + size] for i in range(0, len(data), size))
-
-    closed = 'a,b\n"1,""x""\r\n",2\n3,"지갑"\n4,5" x\n'
-    assert look(closed) == csv_quotes.Scan(is_blank=False, is_utf8=True)
-    with pytest.raises(IngestError, match="a quote that opens on line 6 is not closed before the end"):
-        look(closed + '6,"x\n7,8\n')
-
-
-def test_an_open_quote_in_a_large_file_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 1_000)
-    endless = (b'a,b\n1,"x\n' if i == 0 else b"2,3\n" * 100 for i in range(10**9))
-    with pytest.raises(IngestError, match="a quote that opens on line 2 is not closed within"):
-        csv_quotes.scan(endless)
-
-
 def test_a_row_above_the_limit_fails_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the scan or by the parser, whichever is the first to hold too much."""
     long = f"{HEADER}1,u,{'x' * 400_000},1\n".encode()
@@ -155,3 +134,24 @@ def test_a_row_above_the_limit_fails_its_file(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(csv_quotes, "MAX_ROW_BYTES", 100_000)
     with pytest.raises(IngestError, match="the row on line 2 is longer than"):
         csv_quotes.scan(long[i : i + 1_000] for i in range(0, len(long), 1_000))
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (
+            "order_id;amount",
+            "the separator is a semicolon, it has to be a comma; the header is 'order_id;amount'",
+        ),
+        ("\ufeffORDER_ID\tamount", "the separator is a tab"),
+        ("memo|Amount", "the separator is a bar"),
+        ("memo;note", "none of the columns"),
+    ],
+)
+def test_header_names_show_a_wrong_separator(header: str, problem: str) -> None:
+    with pytest.raises(IngestError, match=problem):
+        csv_files.header_names(TABLE, [header])
+
+
+def test_header_names_of_one_column_need_no_separator() -> None:
+    assert csv_files.header_names(TABLE, ["Order_ID"]) == ["order_id"]

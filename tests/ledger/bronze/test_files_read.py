@@ -13,7 +13,6 @@ from ledger.bronze import scratch_rows
 from ledger.bronze.files_read import read_files
 from ledger.bronze.landing import LandingFile
 from ledger.bronze.payment_orders_raw import TABLE
-from ledger.bronze.records import MAX_UNKNOWN, columns_for
 from ledger.delta.lakehouse import Lakehouse
 from tests.ledger.bronze.reading import STAMP, landed, read_all
 from tests.ledger.bronze.test_parquet_files import parquet
@@ -62,16 +61,6 @@ def test_a_record_of_a_hundred_thousand_unknown_fields_keeps_its_text_and_adds_n
         rows["a.jsonl"]
         == [{"order_id": "2", "memo": "x"}, {"order_id": "1", "_raw": wide.decode().strip()}][::-1]
     )
-
-
-def test_a_table_grows_to_a_limit_of_columns_and_no_further() -> None:
-    """Keys that are data (one column a user) must not make a table that nobody can open."""
-    names = [f"k{n:04}" for n in range(1_000)]
-    chosen = columns_for(TABLE, TABLE.column_names, names)
-    assert chosen == tuple(names[:MAX_UNKNOWN])
-    stored = [*TABLE.column_names, *names[500 : 500 + MAX_UNKNOWN - 1]]
-    assert columns_for(TABLE, stored, names) == ("k0000", *names[500 : 500 + MAX_UNKNOWN - 1])
-    assert columns_for(TABLE, ["MEMO"], ["Memo", "memo", "_x", "a b", "order_id", "Order_Id", "x"]) == ("x",)
 
 
 @pytest.mark.parametrize("engine_reads", [False, True])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ledger.bronze import json_files, json_pieces
-from ledger.bronze.json_pieces import array_elements, lines
+from ledger.bronze import json_files
 from ledger.delta.lakehouse import Lakehouse
-from ledger.errors import IngestError
 from tests.ledger.bronze.reading import Row, landed, ordered, read_all, zipped
 
 A, B = '{"order_id":"A","amount":"1.00"}', '{"order_id":"B","amount":2}'
@@ -122,44 +119,3 @@ def test_a_large_plain_file_is_left_to_the_engine_and_gives_the_same_rows(
         "array.json": TWO,
         "bad.jsonl": [{"_raw": 'not UTF-8: {"a":"\ufffd"}'}],
     }
-
-
-def test_a_line_without_an_end_is_refused_by_the_limit_without_being_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One line of gigabytes must not take the process with it: no more than the limit is read."""
-    monkeypatch.setattr(json_pieces, "MAX_RECORD_BYTES", 1 << 20)
-    given = 0
-
-    def endless() -> Iterator[bytes]:
-        nonlocal given
-        while True:
-            given += 1
-            yield b"x" * 100_000
-
-    with pytest.raises(IngestError, match=r"line 1 is longer than 1 MiB \(MAX_RECORD_BYTES\)"):
-        list(lines(endless(), b"\n"))
-    assert given == 11
-    with pytest.raises(IngestError, match="element 2 is longer than 1 MiB"):
-        list(array_elements(iter([b"[1,", b"2" * (2 << 20), b"]"])))
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
-def test_pieces_of_any_size_give_the_same_elements_and_lines(
-    size: int,
-) -> None:
-    """The end of a piece must not matter: not within a string, an escape, or a character."""
-    elements = [r'{"a":"\\\\\"],[","b":[1,{"c":"지갑"}]}', r'"\\"', "1e3", '{"é":"\\u00e9,"}', "{}"]
-
-    def pieces(text: str) -> list[bytes]:
-        data = text.encode()
-        return [data[i : i + size] for i in range(0, len(data), size)]
-
-    found = [
-        e.decode()
-        for b in array_elements(iter(pieces(f"{' ' * 9}[{','.join(elements)}]")))
-        for e in b.to_pylist()
-    ]
-    assert found == elements
-    found = [e.decode() for b in lines(iter(pieces("\n".join(elements))), b"\n") for e in b.to_pylist()]
-    assert "".join(found) == "\n".join(elements)

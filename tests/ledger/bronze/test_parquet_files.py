@@ -4,57 +4,22 @@ from __future__ import annotations
 
 import io
 import struct
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.bronze.arrow_text import text_of
-from ledger.bronze.parquet_files import trusted
+from ledger.bronze.parquet_files import parquet_file, parquet_rows, trusted
+from ledger.bronze.payment_orders_raw import TABLE
+from ledger.bronze.records import known_columns
+from ledger.bronze.tabular import LEFTOVER, Layout
 from ledger.delta.lakehouse import Lakehouse
-from tests.ledger.bronze.reading import Row, ordered, read_all
-
-BIG, NAN = 2**62, float("nan")
-UNDATED = "4611686018427387904 us since 1970-01-01T00:00:00Z"
-PAIRS = pa.map_(pa.string(), pa.float64())
-
-TEXTS: list[tuple[pa.Array, list[str | None]]] = [
-    (pa.array([Decimal("0"), Decimal("-1.5"), None], pa.decimal128(38, 18)), ["0." + 18 * "0", "-1.5" + 17 * "0", None]),
-    (pa.array([Decimal("9999999999999999.99"), Decimal("-0.07")], pa.decimal128(18, 2)), ["9999999999999999.99", "-0.07"]),
-    (pa.array([Decimal("1.5")], pa.decimal256(50, 10)), ["1.5000000000"]),
-    (pa.Array.from_buffers(pa.decimal128(10, -3), 2, pa.array([Decimal(15), Decimal(0)], pa.decimal128(10, 0)).buffers()), ["15000", "0"]),
-    (pa.array([0, -1, None], pa.timestamp("ns", "Asia/Seoul")), ["1970-01-01T00:00:00.000000000Z", "1969-12-31T23:59:59.999999999Z", None]),
-    (pa.array([BIG, 253_402_300_799], pa.timestamp("s")), [UNDATED.replace("us", "s"), "9999-12-31T23:59:59Z"]),
-    (pa.array([BIG, 1_500], pa.timestamp("us", "UTC")), [UNDATED, "1970-01-01T00:00:00.001500Z"]),
-    (pa.array([date(2026, 2, 3), None]), ["2026-02-03", None]),
-    (pa.array([10**8], pa.int32()).cast(pa.date32()), ["100000000 days since 1970-01-01T00:00:00Z"]),
-    (pa.array([time(1, 2, 3, 4)]), ["01:02:03.000004"]),
-    (pa.array([timedelta(seconds=90)], pa.duration("ms")), ["90000 ms"]),
-    (pa.array([2**64 - 1], pa.uint64()), ["18446744073709551615"]),
-    (pa.array([True, False, None]), ["true", "false", None]),
-    (pa.array([1.5, NAN], pa.float64()), ["1.5", "nan"]),
-    (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
-    (pa.array(["지갑"], pa.large_string()), ["지갑"]),
-    (pa.array(["x"], pa.string_view()), ["x"]),
-    (pa.nulls(2), [None, None]),
-    (pa.array([b"", b"a", None, b"ab", b"\xff\x00\xff"])[1:], ["YQ==", None, "YWI=", "/wD/"]),
-    (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([UUID(int=5).bytes, None], pa.binary(16))), [str(UUID(int=5)), None]),
-    (pa.array([[1, None], None, []], pa.list_(pa.int64())), ["[1,null]", None, "[]"]),
-    (pa.array([["a"], ['q"\n\x01\\', None]])[1:], ['["q\\"\\n\\u0001\\\\",null]']),
-    (pa.array([{"a": 1, "b": [{"c": Decimal("1.10")}]}, None, {"a": None, "b": None}]), ['{"a":1,"b":[{"c":1.10}]}', None, "{}"]),
-    (pa.array([[("k", 1.5)], None, [("x", NAN), ("y", None)]], PAIRS)[1:], [None, '{"x":"nan","y":null}']),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("values", "texts"), TEXTS, ids=lambda value: str(getattr(value, "type", "")))
-def test_each_type_has_one_text(values: pa.Array, texts: list[str | None]) -> None:
-    """INV-02: no exponent, no wrapped year, no rounding; nulls stay null."""
-    assert text_of(values).to_pylist() == texts
+from ledger.errors import IngestError
+from tests.ledger.bronze.reading import Row, landed, ordered, read_all
 
 
 def parquet(columns: dict[str, Any], **options: Any) -> bytes:
@@ -64,6 +29,8 @@ def parquet(columns: dict[str, Any], **options: Any) -> bytes:
 
 
 ONE = ["A"]
+BIG = 2**62
+UNDATED = f"{BIG} us since 1970-01-01T00:00:00Z"
 AT = datetime(2026, 2, 3, 3, tzinfo=UTC)
 END = datetime(9999, 12, 31, 23, 59, 59)
 INT96 = parquet(
@@ -146,3 +113,16 @@ def test_no_binary_float_is_trusted_by_any_column() -> None:
     for wanted in ("string", "bigint", "int", "decimal(18,2)", "timestamp", "boolean"):
         for kind in (pa.float16(), pa.float32(), pa.float64()):
             assert trusted(wanted, kind) == "distrusted"
+
+
+def test_parquet_rows_refuse_a_column_whose_type_cannot_be_the_contract_s(tmp_path: Path) -> None:
+    """Not where the column is empty; a float's row keeps its text, the others' columns are taken over."""
+    content = {"order_id": ONE, "user_id": [1.5], "created_at": pa.array([None], pa.bool_())}
+    source = parquet_file(TABLE, landed(tmp_path, "a.parquet", parquet(content)))
+    (rows,) = parquet_rows(TABLE, source, Layout(known_columns(TABLE)))
+    assert {name: rows[name].to_pylist() for name in ("order_id", "user_id", "created_at", LEFTOVER)} == {
+        "order_id": ["A"], "user_id": [None], "created_at": [None], LEFTOVER: [True]
+    }  # fmt: skip
+    wrong = landed(tmp_path, "b.parquet", parquet({"order_id": ONE, "created_at": [True]}))
+    with pytest.raises(IngestError, match="column created_at is bool, which can be no timestamp"):
+        list(parquet_rows(TABLE, parquet_file(TABLE, wrong), Layout(known_columns(TABLE))))

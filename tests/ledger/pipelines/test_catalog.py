@@ -13,8 +13,8 @@ from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse, WriteResult
 from ledger.errors import ContractError, RulesError
 from ledger.gold import dim_rule_scd2
-from ledger.pipelines.catalog import bootstrap, sync_rules
-from ledger.rule_loading import load_table
+from ledger.pipelines.catalog import bootstrap, plan_sync, sync_rules
+from ledger.rule_loading import load_seed, load_table
 from ledger.silver import products
 from ledger.tables import ALL
 from tests.ledger.rule_entries import Entry, entry, shipped, write_seed
@@ -254,3 +254,18 @@ def test_an_incomplete_first_seed_is_refused(lake: Lakehouse, seed: Path) -> Non
     with pytest.raises(RulesError, match="ledger/drift_abs"):
         sync(lake, seed, replaced(DRIFT))
     assert load_table(lake) == []
+
+
+def test_plan_sync_keeps_history_and_ends_a_replaced_version_where_its_successor_starts(seed: Path) -> None:
+    """INV-20: planned without a table; a version that was closed before keeps the end that it has."""
+    stored = load_seed(write_seed(seed, shipped()))
+    changed = load_seed(write_seed(seed, replaced(DRIFT, DRIFT_V2)))
+    planned = plan_sync(stored, changed, now=NOW)
+    old, new = planned[DRIFT["rule_id"]], planned["ledger-drift-abs-v2"]
+    assert (old.is_current, old.effective_end_ts) == (False, new.effective_start_ts)
+    untouched = {rule.rule_id: rule for rule in stored if rule.rule_id != old.rule_id}
+    assert {name: planned[name] for name in untouched} == untouched
+    other_end = {**DRIFT, "is_current": False, "effective_end_ts": "2026-02-20T00:00:00Z"}
+    again = load_seed(write_seed(seed, replaced(DRIFT, other_end, DRIFT_V2)))
+    assert plan_sync(list(planned.values()), again, now=NOW) == planned
+    assert plan_sync(stored, stored, now=NOW) == {rule.rule_id: rule for rule in stored}
