@@ -37,9 +37,7 @@ def field_names(
     A record with more than MAX_UNKNOWN unknown fields keeps its text and asks for no column.
     """
     names = json_names(F.col(RECORD), engine_keeps_text=engine_keeps_text)
-    shapes = (
-        texts.select(names.alias("names")).where("names IS NOT NULL").distinct()
-    )  # what is no record has none
+    shapes = texts.select(names.alias("names")).where("names IS NOT NULL").distinct()  # no record, no names
     unknown = F.array_except("names", _texts(known_columns(table)))
     repeats = F.size("names") != F.size(F.array_distinct("names"))
     shapes = shapes.withColumns({"unknown": unknown, "repeats": repeats})

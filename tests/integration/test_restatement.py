@@ -85,15 +85,6 @@ def test_restatement_names_figure_difference_and_cause(late: Home) -> None:
     assert "due for restatement: none" in said
 
 
-def test_a_repeated_run_notes_nothing_twice(late: Home) -> None:
-    """INV-35: with another run id, too; and a rerun that changes nothing notes nothing."""
-    run(B, DAY_1, "b-late")
-    noted = late.content(LOG)
-    for run_id in ("b-late", "b-again"):
-        run(B, DAY_1, run_id)
-        assert late.content(LOG) == noted
-
-
 def test_of_the_mart_only_totals_are_noted(late: Home) -> None:
     """INV-35, INV-26: no row of it is named."""
     run(C, DAY_1, "c-late")
@@ -101,8 +92,6 @@ def test_of_the_mart_only_totals_are_noted(late: Home) -> None:
         (None, "rows"): 1,
         (None, "amount_total"): 70,
     }
-    run(C, DAY_2, "c-late")
-    assert changes(late, "gold.fact_payment_anonymized", DAY_2) == {}
 
 
 def test_silver_publishes_what_is_due_and_the_sensor_asks_for_it(late: Home) -> None:

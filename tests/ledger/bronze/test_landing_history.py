@@ -41,6 +41,8 @@ def test_events_of_other_content_end_the_version_before_it_first() -> None:
     replaced = [("superseded", "1", "replaced by 2"), ("loaded", "2", None)]
     assert added([said("loaded", "1")], judged("loaded", "2")) == replaced
     assert added([said("loaded", "1")], judged("failed", "2", "why")) == [("failed", "2", "why")]
+    failed_since = [said("loaded", "1"), said("failed", "2")]
+    assert added(failed_since, judged("loaded", "1")) == [("loaded", "1", None)], "it does not end itself"
 
 
 def test_events_of_withdrawn_content_withdraw_it_again_with_the_reason_of_then() -> None:

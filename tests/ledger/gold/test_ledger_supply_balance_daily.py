@@ -102,7 +102,7 @@ def test_wallet_total_of_nobody_is_zero(spark: SparkSession) -> None:
 def test_supply_row_is_ok_up_to_the_rule_on_either_side(
     issued: str, wallets: str, above: str, difference: str, is_ok: bool
 ) -> None:
-    """INV-16: equal is ok, and no digit is lost on the way."""
+    """Equal is ok, and no digit is lost on the way."""
     row = supply_row(
         day=DAY_1,
         issued=Decimal(issued),

@@ -53,7 +53,7 @@ def noted(run: Run, *columns: str) -> list[tuple[object, ...]]:
 
 
 def test_note_changes_names_each_figure_that_differs_by_row(run: Run) -> None:
-    """Also of a row that is new, that is gone, or that has no name; another day's rows are not looked at."""
+    """INV-35: also of a row that is new, that is gone, or that has no name; another day's rows are not looked at."""
     before = [
         refunds("same", 1, 0, "0"),
         refunds("moved", 3, 1, "0.333333"),
@@ -95,7 +95,7 @@ def supply(run: Run, issued: str, difference: str) -> DataFrame:
 
 
 def test_note_changes_notes_the_same_change_once_whichever_run_finds_it(run: Run) -> None:
-    """A rerun after a crash between note and result, under another run id; a new cause is another change."""
+    """INV-35: a rerun after a crash between note and result, under another run id; a new cause is another change."""
     stored(run, SUPPLY, [{"date_kst": DAY_1, "issued_supply": 1, "wallet_total_balance": 0, "diff_amount": 1,
                           "is_ok": "false", "run_id": "first"}])  # fmt: skip
     first = outcome()
@@ -116,6 +116,7 @@ def test_note_changes_notes_the_same_change_once_whichever_run_finds_it(run: Run
 
 
 def test_note_changes_is_silent_on_a_first_run_and_where_nothing_differs(run: Run) -> None:
+    """INV-35"""
     same = refunds("m", 1, 0, "0")
     stored(run, REFUNDS, [same])
     note_changes(run, outcome(caused_by=None), REFUNDS, frame(run.lakehouse.spark, REFUNDS, []))
@@ -124,7 +125,7 @@ def test_note_changes_is_silent_on_a_first_run_and_where_nothing_differs(run: Ru
 
 
 def test_note_total_names_no_row_of_the_mart(run: Run) -> None:
-    """Rows and their total alone; null amounts add nothing."""
+    """INV-35, INV-26: rows and their total alone; null amounts add nothing."""
     payment = {"date_kst": DAY_1, "user_key": "k", "run_id": "first"}
     stored(run, MART, [{**payment, "amount": "1.50"}, {**payment, "amount": None}])
     rows = [{**payment, "amount": "1.50"}, {**payment, "amount": "70"}, {**payment, "amount": None}]
