@@ -11,12 +11,13 @@ from pyspark.sql import DataFrame
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.gold import fact_payment_anonymized, ledger_supply_balance_daily, ops_payment_refund_daily
-from ledger.gold.internal import RESTATEMENT_LOG
+from ledger.gold.restatement_log import TABLE as RESTATEMENT_LOG
 from ledger.pipelines.attempt import Outcome, Restatement, Run
 from ledger.pipelines.restatement import note_changes, note_total, restatements
 from ledger.window import Window
 from tests.ledger.frames import Values, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
+from tests.ledger.probe_tables import appended
 from tests.support import DAY_1, DAY_2
 
 REFUNDS, SUPPLY, MART = (
@@ -40,7 +41,7 @@ def outcome(*, caused_by: str | None = "silver-2") -> Outcome:
 
 def stored(run: Run, table: Table, rows: list[Values]) -> None:
     run.lakehouse.create(table)
-    run.lakehouse.append(table, frame(run.lakehouse.spark, table, rows), expected=len(rows))
+    run.lakehouse.append(appended(table), frame(run.lakehouse.spark, table, rows), expected=len(rows))
 
 
 def refunds(merchant: str | None, total: int, refunded: int, rate: str, **more: object) -> Values:

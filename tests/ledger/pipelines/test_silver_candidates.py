@@ -34,6 +34,7 @@ from ledger.silver import ledger_entries, order_events, order_items, products, w
 from ledger.window import Window
 from tests.ledger.frames import Values, by_first, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
+from tests.ledger.probe_tables import appended
 from tests.support import DAY_2
 
 T1, T2 = "2026-02-11T01:00:00Z", "2026-02-11T02:00:00Z"
@@ -169,7 +170,9 @@ def test_earlier_orders_are_those_of_the_lookback_before_the_window(run: Run) ->
     ]  # fmt: skip
     lakehouse = run.lakehouse
     lakehouse.create(order_events.TABLE)
-    lakehouse.append(order_events.TABLE, frame(lakehouse.spark, order_events.TABLE, rows), expected=len(rows))
+    lakehouse.append(
+        appended(order_events.TABLE), frame(lakehouse.spark, order_events.TABLE, rows), expected=len(rows)
+    )
     assert [ref for (ref,) in plain(earlier_orders(run, WINDOW), "order_ref")] == ["first", "last"]
     scope = earlier_days(run, WINDOW)
     assert (str(scope.start), str(scope.end)) == ("2026-01-07", "2026-02-10")

@@ -20,6 +20,7 @@ from ledger.silver import ledger_entries, order_events, order_items, wallet_snap
 from ledger.window import Window
 from tests.ledger.frames import Values, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, Record, lenient_rules
+from tests.ledger.probe_tables import appended
 from tests.support import DAY_1, DAY_2, DAY_3
 
 WINDOW = Window.of_day(DAY_1)
@@ -43,7 +44,7 @@ def landing(lakehouse: Lakehouse, tmp_path: Path) -> HandLanding:
 
 def store(landing: HandLanding, table: Table, rows: list[Values]) -> None:
     lakehouse = landing.lakehouse
-    lakehouse.append(table, frame(lakehouse.spark, table, rows, run_id="r"), expected=len(rows))
+    lakehouse.append(appended(table), frame(lakehouse.spark, table, rows, run_id="r"), expected=len(rows))
 
 
 def item(item_id: int, quantity: int, **more: object) -> Record:

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from ledger.contract import Table
 from ledger.gold import ops_payment_failure_daily, ops_payment_refund_daily
-from ledger.gold.ops_payment_daily import outcome_per_merchant, outcome_table
+from ledger.gold.payment_outcomes import outcome_per_merchant, outcome_table
 from ledger.money import RATE
 from ledger.silver import order_events
 from tests.ledger.frames import frame, plain
