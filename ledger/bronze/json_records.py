@@ -37,11 +37,12 @@ def field_names(
     A record with more than MAX_UNKNOWN unknown fields keeps its text and asks for no column.
     """
     names = json_names(F.col(RECORD), engine_keeps_text=engine_keeps_text)
-    shapes = texts.select(names.alias("names")).where("names IS NOT NULL").distinct()  # no record, no names
+    shapes = texts.select(names.alias("names")).distinct()
     unknown = F.array_except("names", _texts(known_columns(table)))
     repeats = F.size("names") != F.size(F.array_distinct("names"))
     shapes = shapes.withColumns({"unknown": unknown, "repeats": repeats})
-    asked = F.when(F.size("unknown") <= MAX_UNKNOWN, F.col("unknown")).otherwise(_texts((_OTHER,)))
+    # What is no record has no names, and asks for nothing.
+    asked = F.when(F.size("unknown") > MAX_UNKNOWN, _texts((_OTHER,))).otherwise(F.col("unknown"))
     flagged = F.when(F.col("repeats"), F.concat(_texts((_REPEATED,)), asked)).otherwise(asked)
     found = shapes.select(F.explode(flagged).alias("name"))
     comes_first = F.col("name").isin([_REPEATED, _OTHER, *stored])
