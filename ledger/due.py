@@ -19,10 +19,13 @@ def days_due(lakehouse: Lakehouse) -> dict[PipelineName, list[date]]:
 
 
 def silver_due(journal: Journal, changes: Mapping[date, datetime]) -> list[date]:
-    """Days whose live rows changed after Silver did the whole day; ``changes``: the newest change per landing day."""
-    due = []
-    for day, changed_at in sorted(changes.items()):
+    """Days whose live rows, or what their entries relate to, changed after Silver did the whole day.
+
+    ``changes``: the newest change of live rows per landing day.
+    """
+    due = set(journal.outdated())
+    for day, changed_at in changes.items():
         done = journal.silver_of(day)
         if done is not None and (done.landing_at is None or done.landing_at < changed_at):
-            due.append(day)
-    return due
+            due.add(day)
+    return sorted(due)

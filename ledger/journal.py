@@ -1,6 +1,7 @@
 """The journal of changes: what Silver changes and what controls have read, in one order (spec sections 2 and 7).
 
-Silver notes the days that change ahead of its merges (``under_way``) and after them (``done``). A control remembers the
+Silver notes the days that change ahead of its merges (``under_way``) and after them (``done``), and other days that
+have to judge again for them (``outdated``). A control remembers the
 newest note when it begins to read, and notes it when it has succeeded (``controlled``). So whatever moments they overlap
 at, a control either is refused, because a Silver run is not done, or finds a newer note on its day, and is due.
 """
@@ -23,7 +24,7 @@ from ledger.pipelines.registry import PIPELINE_SILVER, PipelineName, needs_of
 from ledger.silver import day_changes
 from ledger.window import Window
 
-Phase = Literal["under_way", "done", "computed", "controlled"]
+Phase = Literal["under_way", "done", "outdated", "computed", "controlled"]
 _TIMES = ("window_start_ts", "window_end_ts", "landing_at", "changed_at")
 _MAX_TRIES = 20
 
@@ -107,6 +108,17 @@ class Journal:
         """The newest ``done`` of a Silver run over the whole KST day."""
         whole = Window.of_day(day)
         return next((n for n in reversed(self.notes) if n.phase == "done" and n.window == whole), None)
+
+    def silver_days_after(self, day: date) -> list[date]:
+        """The whole KST days after this one that Silver has done, ascending."""
+        done = {n.window for n in self.notes if n.phase == "done" and n.window.date_kst > day}
+        return sorted(window.date_kst for window in done if window.is_kst_day)
+
+    def outdated(self) -> list[date]:
+        """Days, ascending, that Silver has done before the run of another day changed what they rest on."""
+        newest = {n.changed_date_kst: n.seq for n in self.notes if n.phase == "outdated"}
+        done = {day: self.silver_of(day) for day in newest}
+        return sorted(day for day, seq in newest.items() if (note := done[day]) and note.seq < seq)
 
     def _of(self, pipeline: PipelineName, day: date, phase: Phase) -> list[Note]:
         wanted = (pipeline, day, phase)

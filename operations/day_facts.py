@@ -149,7 +149,10 @@ def _due(read: _Read, day: date) -> tuple[tuple[PipelineName, ...], str]:
     because = []
     if day in silver_due(read.journal, read.changes):
         due.append(PIPELINE_SILVER.name)
-        because.append("landing files of the day changed after Silver ran")
+        what = (
+            "orders that its entries name" if day in read.journal.outdated() else "landing files of the day"
+        )
+        because.append(f"{what} changed after Silver ran")
     since = read.journal.read_from(PIPELINE_B.name, day)
     changes = read.journal.changes_since(since or 0, PIPELINE_B.name, day)
     if changes:

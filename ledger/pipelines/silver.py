@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from functools import partial, reduce
 
@@ -15,7 +15,7 @@ from ledger.delta.scope import Scope
 from ledger.errors import QualityGateError
 from ledger.journal import Journal
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
-from ledger.pipelines.registry import CONTROLS, PIPELINE_SILVER
+from ledger.pipelines.registry import CONTROLS, PIPELINE_SILVER, PipelineName
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
 from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.pipelines.silver_evaluation import evaluate_all
@@ -48,8 +48,10 @@ def run_silver(run: Run, window: Window) -> Outcome:
                 _hold_gate(item, run.rules, outcome)
         journal = _merge_all(run, window, evaluated, outcome, landing_at)
         record_success(run.lakehouse, attempt_of(run, PIPELINE_SILVER.name, window, outcome))
-    due = {p.name: [day.isoformat() for day in journal.due(p.name)] for p in CONTROLS}
-    outcome.facts["due_for_restatement"] = json.dumps(due)
+    due: dict[PipelineName, list[date]] = {p.name: journal.due(p.name) for p in CONTROLS}
+    if outdated := journal.outdated():
+        due[PIPELINE_SILVER.name] = outdated
+    outcome.facts["due_for_restatement"] = json.dumps(due, default=date.isoformat)
     observed(outcome, partial(account_verdicts, run, window, evaluated))
     return outcome
 

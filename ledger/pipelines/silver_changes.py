@@ -20,8 +20,11 @@ from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.journal import Journal, Note, append_notes, read_journal
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import landing_of
+from ledger.pipelines.silver_relations import days_to_decide_again
 from ledger.silver import day_changes, ledger_daily_flow, ledger_entries
 from ledger.window import Window
+
+_ENTRIES = ledger_entries.TABLE.full_name
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def landing_seen(run: Run, window: Window) -> datetime | None:
 
 
 def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
-    """Note every day that the plans change, ahead of the merges; nothing to change makes no note."""
+    """Note every day that the plans change, and that has to run again for it, ahead of the merges; nothing to change makes
+    no note."""
     journal = read_journal(run.lakehouse)
     left_behind = [note for note in journal.unfinished() if window.start <= note.window.start < window.end]
     now = run.clock()
@@ -64,11 +68,16 @@ def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
         for plan in plans
         for day, rows in sorted(_days_of(plan, window).items())
     ]
+    again = (
+        days_to_decide_again(run, window, plans, journal.silver_days_after(window.date_kst)) if notes else []
+    )
+    outdated = [
+        Note("outdated", "pipeline_silver", day, run.run_id, window, now, source_table=_ENTRIES)
+        for day in again
+    ]
     if notes:
-        journal = append_notes(run.lakehouse, journal, notes)
-    stale = {
-        n.changed_date_kst for n in (*left_behind, *notes) if n.source_table == ledger_entries.TABLE.full_name
-    }
+        journal = append_notes(run.lakehouse, journal, [*notes, *outdated])
+    stale = {n.changed_date_kst for n in (*left_behind, *notes) if n.source_table == _ENTRIES}
     return Changes(window, tuple(notes), journal, tuple(sorted(stale)))
 
 

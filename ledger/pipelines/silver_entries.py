@@ -28,6 +28,7 @@ from ledger.pipelines.silver_evaluated import (
     repeated_keys,
     search_scope,
 )
+from ledger.pipelines.silver_relations import with_decided_relation
 from ledger.silver import ledger_entries
 from ledger.silver.source_order import ORDER_COLUMNS
 from ledger.silver.window_rows import read_window, record_json
@@ -36,6 +37,7 @@ from ledger.window import Window
 TABLE = ledger_entries.TABLE
 KEYS = list(TABLE.key)
 _SAME = (*ORDER_COLUMNS, *ledger_entries.IMMUTABLE)
+_COMPARED = (*KEYS, *_SAME, *ledger_entries.RELATION)
 
 
 def evaluate_ledger(run: Run, window: Window, orders: CorrectedOrders | None) -> Evaluated:
@@ -48,13 +50,15 @@ def evaluate_ledger(run: Run, window: Window, orders: CorrectedOrders | None) ->
     stored = lakehouse.read(TABLE, search_scope(run, window, days, nullable=False))
     tainted = find_tainted(run, window, TABLE)
     if tainted is None and orders is None:
-        return _reconciled(run, found, related, stored)
+        return _reconciled(run, window, found, related, stored)
     elsewhere = entries_elsewhere(run, window, _affected(stored, tainted, orders), orders)
     gone = tainted.stored.select(*KEYS) if tainted else stored.select(*KEYS).where("false")
-    sound = stored.select(*KEYS, *_SAME).join(gone, KEYS, "left_anti")
+    sound = stored.select(*_COMPARED).join(gone, KEYS, "left_anti")
     # An entry of another landing day takes the place of a stored one that came from a dead row.
-    known = sound.unionByName(elsewhere.join(gone, KEYS, "left_semi").select(*KEYS, *_SAME))
-    found = _reconciled(run, found, related, lakehouse.stage(known) if tainted else sound)
+    known = sound.unionByName(elsewhere.join(gone, KEYS, "left_semi").select(*_COMPARED))
+    found = _reconciled(run, window, found, related, lakehouse.stage(known) if tainted else sound)
+    if tainted:
+        found = replace(found, valid=with_decided_relation(run, window, found.valid, tainted.stored))
     return _corrected(run, found, tainted, elsewhere, sound, gone)
 
 
@@ -96,13 +100,16 @@ def _corrected(
     return replace(found, days=days, correction=Correction(replaced, lakehouse.stage(removed)))
 
 
-def _reconciled(run: Run, found: Evaluated, related: DataFrame, stored: DataFrame) -> Evaluated:
+def _reconciled(
+    run: Run, window: Window, found: Evaluated, related: DataFrame, stored: DataFrame
+) -> Evaluated:
     """``found`` without what contradicts the earliest row of its key, here or stored."""
     lakehouse, good = run.lakehouse, found.valid
-    contested = lakehouse.stage(
-        repeated_keys(good, KEYS).unionByName(ledger_entries.stored_otherwise(good, stored)).distinct()
-    )
-    if not contested.limit(1).collect():  # the common case: no key has two rows or another stored entry
+    repeated = repeated_keys(good, KEYS).withColumn("_relation", F.lit(False))
+    either = repeated.unionByName(ledger_entries.stored_otherwise(good, stored))
+    contested = lakehouse.stage(either.groupBy(*KEYS).agg(F.max("_relation").alias("_relation")))
+    relates_otherwise = contested.agg(F.max("_relation")).collect()[0][0]
+    if relates_otherwise is None:  # the common case: no key has two rows or another stored entry
         return found
     reconciled = lakehouse.stage(
         ledger_entries.reconcile_duplicates(good.join(contested, KEYS, "left_semi"), stored)
@@ -114,6 +121,8 @@ def _reconciled(run: Run, found: Evaluated, related: DataFrame, stored: DataFram
         rejected = rejected.unionByName(_conflicting(run, related, conflicts))
     uncontested = good.join(contested, KEYS, "left_anti")
     valid = lakehouse.stage(uncontested.unionByName(ledger_entries.collapse(reconciled)))
+    if relates_otherwise:
+        valid = with_decided_relation(run, window, valid, stored)
     return replace(
         found,
         valid=valid,

@@ -12,9 +12,13 @@ TABLE = Table(
     grain="one day and Silver table (or operation of a control) of one note",
     columns=(
         req("seq", "bigint", "position of the note: each is given once, in the order of the notes"),
-        req("phase", "string", "under_way, done (Silver); computed, controlled (B and C)"),
+        req("phase", "string", "under_way, done, outdated (Silver); computed, controlled (B and C)"),
         req("pipeline_name", "string", "pipeline_silver, pipeline_b or pipeline_c"),
-        req("changed_date_kst", "date", "KST day whose rows change, or that was controlled"),
+        req(
+            "changed_date_kst",
+            "date",
+            "KST day whose rows change, that has to run again, or that was controlled",
+        ),
         opt("source_table", "string", "Silver table that changes, or the operation that has computed"),
         req("rows_changed", "bigint", "rows inserted, updated or removed; 0 where none of the day changes"),
         req("run_id", "string", "run that writes the note"),

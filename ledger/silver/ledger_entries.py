@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -51,7 +53,8 @@ SIGNS = {
     **dict.fromkeys(("HOLD", "RELEASE"), 0),
 }
 IMMUTABLE = ("entry_type", "amount", "related_id", "event_time")
-BUSINESS = (*IMMUTABLE, "amount_signed", "event_date_kst", "created_at", "related_type", "status")
+RELATION = ("related_type", "status")
+BUSINESS = (*IMMUTABLE, "amount_signed", "event_date_kst", "created_at", *RELATION)
 CONFLICTING = "conflicting_duplicate"
 
 
@@ -152,10 +155,15 @@ def evaluate(ledger: DataFrame) -> DataFrame:
 
 
 def stored_otherwise(valid: DataFrame, stored: DataFrame) -> DataFrame:
-    """The keys whose stored entry is not simply the valid row itself."""
-    differs = " OR ".join(f"NOT (s.{c} <=> t.{c})" for c in (*ORDER_COLUMNS, *IMMUTABLE))
+    """The keys whose stored entry is not simply the valid row itself; ``_relation``: whether it relates to something else."""
+
+    def differs(columns: Sequence[str]) -> str:
+        return " OR ".join(f"NOT (s.{c} <=> t.{c})" for c in columns)
+
     on = [F.col(f"s.{k}") == F.col(f"t.{k}") for k in TABLE.key]
-    return valid.alias("s").join(stored.alias("t"), on).where(differs).select(*[f"s.{k}" for k in TABLE.key])
+    found = valid.alias("s").join(stored.alias("t"), on)
+    otherwise = found.where(differs((*ORDER_COLUMNS, *IMMUTABLE, *RELATION)))
+    return otherwise.select(*[f"s.{k}" for k in TABLE.key], F.expr(differs(RELATION)).alias("_relation"))
 
 
 def reconcile_duplicates(valid: DataFrame, stored: DataFrame) -> DataFrame:

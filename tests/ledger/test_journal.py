@@ -83,6 +83,15 @@ class TestDue:
         assert known.due("pipeline_b") == []
 
 
+def test_a_day_is_outdated_until_silver_has_done_it_again() -> None:
+    """INV-14: by a run of another day; a day that Silver never did is not run again, it is run for the first time."""
+    noted = (silver(1, "done", NEXT), silver(2, "outdated", DAY, changes=NEXT), silver(3, "done", DAY))
+    assert journal(*noted[1:]).outdated() == []
+    assert journal(*noted).outdated() == [NEXT]
+    assert journal(*noted, silver(4, "done", NEXT)).outdated() == []
+    assert journal(*noted).silver_days_after(DAY) == [NEXT]
+
+
 class TestUnfinished:
     """B and C are refused while a Silver run is under way or was left half merged."""
 

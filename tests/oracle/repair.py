@@ -109,7 +109,8 @@ def relate_again(
     changes: list[tuple[Row | None, Row]] = []
     for at, entry in enumerate(tables["silver.ledger_entries"]):
         for row in ledger if entry["related_id"] in orders else ():
-            if belongs("transaction_ledger_raw", row, window):
+            is_bad = row_reason("transaction_ledger_raw", row, rules) is not None
+            if is_bad or belongs("transaction_ledger_raw", row, window):
                 continue
             made = _candidate(live, "transaction_ledger_raw", row, rules, run_id, lookback_days)
             same = made is not None and all(made[name] == entry[name] for name in (*SOURCE_ORDER, *ENTRY))

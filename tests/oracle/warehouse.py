@@ -15,6 +15,7 @@ from typing import Any
 from tests.oracle import analytics, controls, guardrail, rules, silver
 from tests.oracle.contract import TABLES, Row
 from tests.oracle.live import LandingLog, load_day
+from tests.oracle.relations import STATE, Deciders, stale_days
 from tests.oracle.repair import relate_again, repair
 from tests.oracle.state import (
     Changes,
@@ -66,6 +67,7 @@ class Oracle:
         self.controls: dict[date, Control] = {}
         self.evaluated: dict[tuple[str, date], list[Row]] = {}
         self._seen_events: dict[date, int] = {}
+        self._stale: set[date] = set()
         self._mart_made: dict[date, int] = {}
         self._changes = Changes()
 
@@ -146,6 +148,11 @@ class Oracle:
                 self.tables["silver.bad_records"], evaluation, window, book, run_id, self.clock
             )
             silver.judge(evaluation, book)
+            ledger = start.tables["bronze.transaction_ledger_raw"]
+            deciders = Deciders(ledger, tuple(d for d in self._seen_events if d > day))
+            before = {name: [dict(row) for row in self.tables[name]] for name in STATE}
+            rows = evaluation.valid["ledger_entries"]
+            evaluation.valid["ledger_entries"] = [deciders.kept(row, before[STATE[0]]) for row in rows]
             for table, rows in evaluation.valid.items():
                 stored = self.tables[f"silver.{table}"] = start.tables[f"silver.{table}"]
                 written = silver.merge(table, stored, rows, self.advance_source_order)
@@ -156,6 +163,8 @@ class Oracle:
                 relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days),
             )
             self._seen_events[day] = seen
+            stale = stale_days(deciders, before, self.tables, evaluation.valid["ledger_entries"])
+            self._stale = (self._stale - {day}) | stale
 
         return self._run("pipeline_silver", day, run_id, body)
 
@@ -194,8 +203,9 @@ class Oracle:
         return self._run("pipeline_c", day, run_id, body)
 
     def silver_due(self) -> list[date]:
-        """Days whose live rows changed after the newest Silver run that finished them looked (section 4)."""
-        return sorted(day for day, seen in self._seen_events.items() if self.log.changed_after(day, seen))
+        """Days whose live rows, or the orders that their entries name, changed after Silver finished them (section 4)."""
+        landed = {day for day, seen in self._seen_events.items() if self.log.changed_after(day, seen)}
+        return sorted(landed | self._stale)
 
     def restatement_due(self) -> list[date]:
         """Days that B controlled before Silver changed them or an earlier day (section 2, convergence)."""

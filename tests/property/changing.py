@@ -1,7 +1,7 @@
 """A small landing that changes: random days, replaced and withdrawn files, late files with odd clocks.
 
-Kept out, because there the order of runs decides: an entry that refers to a payment order, and that a day sees by its
-landing or by an odd clock, which is not the day of the entry itself (each run gives it the status that its own day knows).
+Kept out, because there the time of a rerun decides: an entry that names a payment order which lands after it (its day's
+first run cannot know the order, a rerun does).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ ODD_CLOCKS = (
 )
 NAMES = ("late.jsonl", "[1].jsonl", "{a,b}.JSONL", "한글 %20#.jsonl", "sub folder/*?.jsonl")
 USERS = ("u1", "u2")
+STATUSES = ("PAID", "FAILED", "REFUNDED")
 
 
 class World:
@@ -38,6 +39,8 @@ class World:
         self.withdrawn: set[str] = set()
         self.late_files = 0
         self.balance = dict.fromkeys(USERS, 0)
+        self.awaited: list[tuple[str, str, date]] = []  # orders that entries name and that have not landed
+        self.landing_of: dict[str, date] = {}  # the landing day of an order
         for day in days:
             self._day(day)
 
@@ -50,9 +53,10 @@ class World:
                 amount = self.rng.randrange(1, 50) + 50 * (kind == "CHARGE")
                 tx = f"t{day:%d}-{user}-{number}"
                 entries.append(entry(tx, user, day, kind, amount, related=f"p-{tx}"))
-                payments.append(
-                    payment(f"p-{tx}", user, day, self.rng.choice(["PAID", "FAILED", "REFUNDED"]))
-                )
+                if self.rng.random() < 0.3:
+                    self.awaited.append((f"p-{tx}", user, day))
+                else:
+                    payments.append(self._payment(f"p-{tx}", user, day, day))
                 self.balance[user] += amount if kind == "CHARGE" else -amount
             snapshots.append(snapshot(user, day, "12:00:00", self.balance[user]))
         half = len(entries) // 2
@@ -68,19 +72,36 @@ class World:
         self.late_files += 1
         meta = {} if clock is None else {"ingested_at": clock, "source_extracted_at": clock}
         user = self.rng.choice(USERS)
-        records = [entry(f"late-{self.late_files}", user, other, "CHARGE", self.rng.randrange(1, 9)) | meta]
+        related = self.rng.choice(
+            [order for order, day in self.landing_of.items() if day <= landing] or [None]
+        )
+        amount = self.rng.randrange(1, 9)
+        records = [entry(f"late-{self.late_files}", user, other, "CHARGE", amount, related) | meta]
         if self.rng.random() < 0.5:
             paths = self._paths("transaction_ledger")
             known = self.rng.choice([record for path in paths for record in self.versions[path][-1]])
             records.append(known | {"amount": str(self.rng.randrange(1, 9))} | meta)
-            if meta or known["created_at"] > f"{landing}T23":  # see above
-                records[-1]["related_id"] = None
+            if self.landing_of.get(known["related_id"], landing) > landing or self._awaits(
+                known["related_id"]
+            ):
+                records[-1]["related_id"] = None  # see above
         path = f"transaction_ledger/date={landing}/{self.late_files}/{name}"
         self._write(path, records)
         return f"late {path} of {other}, clock {clock}"
 
+    def late_order(self) -> str:
+        """A payment order that entries of its landing day, or of a later one, name already."""
+        if not self.awaited:
+            return "no order is awaited"
+        order, user, day = self.awaited.pop(self.rng.randrange(len(self.awaited)))
+        landing = self.rng.choice([d for d in self.days if d <= day])
+        self.late_files += 1
+        path = f"payment_orders/date={landing}/{self.late_files}/{self.rng.choice(NAMES)}"
+        self._write(path, [self._payment(order, user, self.rng.choice([self.days[0], landing]), landing)])
+        return f"late {path}: {order}"
+
     def replace(self) -> str:
-        """Other content under a path: a row less, one more, another amount, a bad one; or the version before."""
+        """Other content under a path: a row less, one more, another amount or status, a bad one; or the version before."""
         path = self.rng.choice(self._paths())
         records, before = [dict(r) for r in self.versions[path][-1]], self.versions[path][:-1]
         how = self.rng.choice(["drop", "change", "spoil", "back"])
@@ -89,8 +110,11 @@ class World:
         elif records:
             at = self.rng.randrange(len(records))
             column = "balance" if "balance" in records[at] else "amount"
+            turns = "status" in records[at] and self.rng.random() < 0.7
             if how == "drop":
                 del records[at]
+            elif how == "change" and turns:
+                records[at]["status"] = self.rng.choice(STATUSES)
             else:
                 records[at][column] = "1O.00" if how == "spoil" else str(self.rng.randrange(1, 99))
         self._write(path, records)
@@ -101,6 +125,13 @@ class World:
         log = LandingLog()
         log.events = sorted(self.home.rows("bronze.landing_file"), key=lambda event: event["at"])
         return [path for path in self._paths() if log.live(path) is not None]
+
+    def _payment(self, order: str, user: str, day: date, landing: date) -> Record:
+        self.landing_of[order] = landing
+        return payment(order, user, day, self.rng.choice(STATUSES))
+
+    def _awaits(self, order: str | None) -> bool:
+        return any(order == awaited for awaited, _, _ in self.awaited)
 
     def _paths(self, table: str = "") -> list[str]:
         return sorted(path for path in self.versions if path.startswith(table))

@@ -41,12 +41,13 @@ class Story:
         self.told: list[str] = [f"seed {seed}"]
 
     def step(self) -> None:
-        kind = self.rng.choices(["run", "day", "late", "replace", "withdraw", "ingest"], [8, 2, 3, 3, 1, 1])[
-            0
-        ]
+        kinds = {"run": 8, "day": 2, "late": 3, "late_order": 1, "replace": 3, "withdraw": 1, "ingest": 1}
+        (kind,) = self.rng.choices([*kinds], [*kinds.values()])
         match kind:
             case "late":
                 self.told.append(self.world.late())
+            case "late_order":
+                self.told.append(self.world.late_order())
             case "replace":
                 self.told.append(self.world.replace())
             case "withdraw":
