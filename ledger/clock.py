@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
-from ledger.bronze.landing_names import landing_day
+from ledger.bronze.landing_names import landing_day, local_root
 from ledger.bronze.metadata import landing_folder
 from ledger.delta.lakehouse import Lakehouse
 from ledger.errors import ClockError
@@ -63,11 +62,14 @@ def future_watermark(pipeline: str, end: datetime) -> str:
 
 def newest_landing_day(root: str) -> date | None:
     """The newest landing day of which the landing has a folder; None for one that this process cannot list."""
+    folder = local_root(root)
+    if folder is None:
+        return None
     found = []
     for table in BRONZE:
         try:
-            found += [landing_day(entry.name) for entry in os.scandir(Path(root) / landing_folder(table))]
-        except OSError:  # a table without a folder, a URI, a mount that is away: it vouches for nothing
+            found += [landing_day(entry.name) for entry in os.scandir(folder / landing_folder(table))]
+        except OSError:  # a table without a folder, a mount that is away: it vouches for nothing
             continue
     return max((day for day in found if day is not None), default=None)
 

@@ -1,7 +1,11 @@
 """A landing on cloud storage: listed and hashed by the engine, which has the credentials (spec section 4).
 
-One pass over the files of formats that are read, for their hashes; the others are listed without their content. No
-engine lists a name that begins with ``.`` or ``_``.
+One pass over the files of formats that are read, for their hashes; the others are listed without their content.
+
+**What is not seen there.** Engines hide names that begin with ``.`` or ``_``, whatever is asked: such files have no row in
+``bronze.landing_file``, and each load says so (:mod:`ledger.bronze.landing_report`). Spark 4.3 has an option against it,
+which is given and which older engines ignore. A file in no landing day's folder is not looked for: an engine lists a root
+only with all its history. A volume (``/Volumes``) and a ``file:`` URI are folders, and are listed whole by this process.
 """
 
 from __future__ import annotations
@@ -22,12 +26,16 @@ from ledger.contract import Table
 # Names that end in a format, in any letter case; of everything else the content is not asked for.
 _DATA = r"(?i)\.(jsonl|ndjson|json|csv)(\.gz)?$|(?i)\.parquet$"
 
+_HIDES_NOTHING = "(?!)"
+
 
 def list_cloud_files(spark: SparkSession, landing: str, table: Table, day: date) -> Listing:
     """Everything under one landing day, by name; an absent folder is an empty day. One query."""
     folder = f"{landing_folder(table)}/{day_folder(day)}"
     root = f"{landing.rstrip('/')}/{folder}"
-    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    reader = spark.read.format("binaryFile").options(
+        recursiveFileLookup=True, ignoredPathSegmentRegex=_HIDES_NOTHING
+    )
     try:
         found = reader.load(root)
         is_data = F.col("path").rlike(_DATA)

@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from ledger.bronze.landing_file import Version
-from ledger.bronze.landing_names import day_folder, landing_day
+from ledger.bronze.landing_names import day_folder, landing_day, local_root
 from ledger.bronze.landing_walk import Identity, LeftOut, Readable, identity_of, text_of, walk, why
 from ledger.bronze.metadata import landing_folder
 from ledger.bronze.still_written import STILL_WRITTEN, is_cut_off, is_young
@@ -76,11 +76,11 @@ def list_files(spark: SparkSession, landing: str, table: Table, day: date, *, no
 
     Raises :class:`IngestError` when the landing root is no folder.
     """
-    if "://" in landing:
+    root = local_root(landing)
+    if root is None:
         from ledger.bronze.cloud_listing import list_cloud_files
 
         return list_cloud_files(spark, landing, table, day)
-    root = Path(landing)
     if root.exists() and not root.is_dir():
         raise IngestError(
             f"the landing root {text_of(landing)} is not a folder",
@@ -158,13 +158,13 @@ def _hash_of(path: str, identity: Identity) -> str | None:
 
 
 def misplaced(landing: str, days: frozenset[date]) -> tuple[dict[date, list[LeftOut]], list[str]]:
-    """Files of a local landing at which no load looks: per landing day the files in a folder of no table, and the names
+    """Files of a landing on this host at which no load looks: per landing day the files in a folder of no table, and the names
     of all else (files beside the day folders, folders that are no day)."""
-    root = Path(landing)
+    root = local_root(landing)
     known = {landing_folder(table) for table in BRONZE}
     by_day: dict[date, list[LeftOut]] = {}
     elsewhere: list[str] = []
-    if "://" in landing or not root.is_dir():
+    if root is None or not root.is_dir():
         return by_day, elsewhere
     for entry in _visible(root):
         if not entry.is_dir() or entry.name not in known:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 Format = Literal["json", "csv", "parquet"]
 LeftOutStatus = Literal["skipped", "failed"]
@@ -20,6 +22,8 @@ _FORMATS: dict[str, Format] = {
 _COMPRESSED = ".gz"
 _TEXT: tuple[Format, ...] = ("json", "csv")
 _TEMPORARY = (".tmp", ".crc", ".part")
+_URI = re.compile(r"(?P<place>[A-Za-z][A-Za-z0-9+.-]*://[^/]*)(?P<path>.*)", re.DOTALL)
+_HERE = ("file://", "file://localhost")
 _DAY_FOLDER = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 
 
@@ -60,6 +64,14 @@ def kind_of(name: str) -> Kind | None:
         if plain.endswith(suffix) and (format_ in _TEXT or not compressed):
             return Kind(format_, compressed)
     return None
+
+
+def local_root(landing: str) -> Path | None:
+    """The folder of this host that a landing root names, by path or ``file:`` URI; None for a storage that only engines see."""
+    uri = _URI.fullmatch(landing)
+    if uri is None:
+        return Path(landing)
+    return Path(unquote(uri["path"])) if uri["place"].lower() in _HERE else None
 
 
 def day_folder(day: date) -> str:

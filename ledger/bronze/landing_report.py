@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from ledger.bronze.landing_history import Judged
+from ledger.bronze.landing_names import local_root
 from ledger.bronze.landing_walk import LeftOut
 from ledger.errors import IngestError, LedgerError
 from ledger.shown import shown
@@ -78,7 +78,14 @@ def say(
     elsewhere: Sequence[str],
 ) -> None:
     """One line a table and day for each thing to know; nothing for what is as it was."""
-    if "://" not in landing and not Path(landing).exists():
+    root = local_root(landing)
+    if root is None:
+        logger.info(
+            "%s is listed by the engine: files whose names begin with . or _, and files in no landing day's folder, are"
+            " not seen there and have no row in bronze.landing_file",
+            shown(landing),
+        )
+    elif not root.exists():
         logger.warning("the landing root %s does not exist: no file was looked for", shown(landing))
     for each in done:
         _say_of(each)

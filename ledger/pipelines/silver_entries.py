@@ -105,7 +105,7 @@ def _reconciled(
 ) -> Evaluated:
     """``found`` without what contradicts the earliest row of its key, here or stored."""
     lakehouse, good = run.lakehouse, found.valid
-    repeated = repeated_keys(good, KEYS).withColumn("_relation", F.lit(False))
+    repeated = repeated_keys(good, KEYS).withColumn("_relation", F.lit(0))
     either = repeated.unionByName(ledger_entries.stored_otherwise(good, stored))
     contested = lakehouse.stage(either.groupBy(*KEYS).agg(F.max("_relation").alias("_relation")))
     relates_otherwise = contested.agg(F.max("_relation")).collect()[0][0]

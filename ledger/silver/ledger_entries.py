@@ -155,7 +155,7 @@ def evaluate(ledger: DataFrame) -> DataFrame:
 
 
 def stored_otherwise(valid: DataFrame, stored: DataFrame) -> DataFrame:
-    """The keys whose stored entry is not simply the valid row itself; ``_relation``: whether it relates to something else."""
+    """The keys whose stored entry is not simply the valid row itself; ``_relation``: 1 where it relates to something else."""
 
     def differs(columns: Sequence[str]) -> str:
         return " OR ".join(f"NOT (s.{c} <=> t.{c})" for c in columns)
@@ -163,7 +163,9 @@ def stored_otherwise(valid: DataFrame, stored: DataFrame) -> DataFrame:
     on = [F.col(f"s.{k}") == F.col(f"t.{k}") for k in TABLE.key]
     found = valid.alias("s").join(stored.alias("t"), on)
     otherwise = found.where(differs((*ORDER_COLUMNS, *IMMUTABLE, *RELATION)))
-    return otherwise.select(*[f"s.{k}" for k in TABLE.key], F.expr(differs(RELATION)).alias("_relation"))
+    return otherwise.select(
+        *[f"s.{k}" for k in TABLE.key], F.expr(differs(RELATION)).cast("int").alias("_relation")
+    )
 
 
 def reconcile_duplicates(valid: DataFrame, stored: DataFrame) -> DataFrame:
