@@ -15,83 +15,78 @@ from tests.oracle.values import Window, trim
 
 RELATION = ("related_type", "status")
 ENTRY = ("tx_id", "wallet_id", "entry_type", "amount", "related_id", "event_time")
-STATE = ("silver.ledger_entries", "silver.order_events")
+Tables = dict[str, list[Row]]
+Orders = dict[tuple[str, str], str | None]
 
 
 @dataclass(frozen=True)
 class Deciders:
-    """Live ledger rows, and the days after the run's that Silver has done."""
+    """Live ledger rows, the days after the run's that Silver has done, and entries and orders before the run."""
 
     ledger: list[Row]
     later: tuple[date, ...]
+    entries: list[Row]
+    orders: Orders
 
-    def of(self, entry: Row) -> date | None:
-        """The last of these days that reads a row of the entry."""
-        facts = (
-            entry["tx_id"],
-            entry["wallet_id"],
-            entry["entry_type"],
-            entry["amount"],
-            entry["related_id"],
-        )
-        mine = [
-            row for row in self.ledger if (*_facts(row), row["created_at"]) == (*facts, entry["event_time"])
-        ]
-        days = [
-            d for d in self.later for row in mine if belongs("transaction_ledger_raw", row, Window.of_day(d))
-        ]
-        return max(days, default=None)
+    @classmethod
+    def before(cls, tables: Tables, ledger: list[Row], later: list[date]) -> Deciders:
+        """As the run finds them."""
+        entries = [dict(row) for row in tables["silver.ledger_entries"]]
+        return cls(ledger, tuple(later), entries, _orders(tables))
 
-    def kept(self, new: Row, stored: list[Row]) -> Row:
-        """What the run may store of a row: with the relation of its stored entry where a later day decides."""
-        old = _same(new, stored)
-        if old is None or all(new[name] == old[name] for name in RELATION) or not self.of(new):
+    def keep(self, rows: list[Row]) -> list[Row]:
+        """What the run may store: with the relation of the stored entry where a later day decides."""
+        return [self._kept(row) for row in rows]
+
+    def outdated(self, after: Tables, judged: list[Row]) -> set[date]:
+        """Days that have to judge again: the run stored an entry that they read, or changed an order that theirs name.
+
+        `judged`: the entries that it gave to the merge.
+        """
+        new = [row for row in judged if row["related_id"] is not None and self._stored(row) is None]
+        now = _orders(after)
+        changed = {key[0] for key in self.orders.keys() | now.keys() if _differ(key, self.orders, now)}
+        for entry in after["silver.ledger_entries"]:
+            said = tuple(entry[name] for name in RELATION)
+            if entry["related_id"] in changed and _says(now, entry["related_id"]) != said:
+                new.append(entry)
+        return {day for entry in new if (day := self._decides(entry)) is not None}
+
+    def _kept(self, new: Row) -> Row:
+        old = self._stored(new)
+        if old is None or all(new[name] == old[name] for name in RELATION) or not self._decides(new):
             return new
         return new | {name: old[name] for name in RELATION}
 
+    def _stored(self, entry: Row) -> Row | None:
+        """The stored entry that agrees with this one."""
+        same = (row for row in self.entries if all(row[name] == entry[name] for name in ENTRY))
+        return next(same, None)
 
-def _same(entry: Row, stored: list[Row]) -> Row | None:
-    """The stored entry that agrees with this one."""
-    return next((row for row in stored if all(row[name] == entry[name] for name in ENTRY)), None)
+    def _decides(self, entry: Row) -> date | None:
+        """The last of the later days that reads a row of the entry."""
+        facts = tuple(entry[name] for name in ENTRY)
+        mine = [row for row in self.ledger if _facts(row) == facts] if self.later else []
+        windows = {day: Window.of_day(day) for day in self.later}
+        days = [d for d in self.later for row in mine if belongs("transaction_ledger_raw", row, windows[d])]
+        return max(days, default=None)
 
 
 def _facts(row: Row) -> tuple[object, ...]:
-    return (
-        trim(row["tx_id"]),
-        trim(row["wallet_id"]),
-        trim(row["type"]),
-        row["amount"],
-        trim(row["related_id"]),
-    )
+    names = (trim(row[name]) for name in ("tx_id", "wallet_id", "type"))
+    return (*names, row["amount"], trim(row["related_id"]), row["created_at"])
 
 
-def stale_days(
-    deciders: Deciders, before: dict[str, list[Row]], after: dict[str, list[Row]], judged: list[Row]
-) -> set[date]:
-    """Days that have to judge again: a run of an older day stored an entry that they read, or changed an order of theirs.
-
-    `before` and `after`: Silver around the run; `judged`: the entries that it gave to the merge.
-    """
-    old = before["silver.ledger_entries"]
-    stale = {deciders.of(row) for row in judged if row["related_id"] is not None and _same(row, old) is None}
-    was, now = (_orders(tables["silver.order_events"]) for tables in (before, after))
-    changed = {
-        ref for (ref, source) in was.keys() | now.keys() if was.get((ref, source)) != now.get((ref, source))
-    }
-    for entry in after["silver.ledger_entries"]:
-        if entry["related_id"] in changed and _says(now, entry["related_id"]) != tuple(
-            entry[n] for n in RELATION
-        ):
-            stale.add(deciders.of(entry))
-    return {day for day in stale if day is not None}
+def _orders(tables: Tables) -> Orders:
+    return {(row["order_ref"], row["order_source"]): row["status"] for row in tables["silver.order_events"]}
 
 
-def _orders(events: list[Row]) -> dict[tuple[str, str], tuple[str | None]]:
-    return {(row["order_ref"], row["order_source"]): (row["status"],) for row in events}
+def _differ(key: tuple[str, str], left: Orders, right: Orders) -> bool:
+    return (key in left, left.get(key)) != (key in right, right.get(key))
 
 
-def _says(orders: dict[tuple[str, str], tuple[str | None]], ref: str) -> tuple[str | None, str | None]:
+def _says(orders: Orders, ref: str) -> tuple[str | None, str | None]:
     """What a day that sees all these orders says of an entry that names `ref`."""
-    if payment := orders.get((ref, "PAYMENT_ORDERS")):
-        return "PAYMENT_ORDER", payment[0]
+    if (payment := (ref, "PAYMENT_ORDERS")) in orders:
+        return "PAYMENT_ORDER", orders[payment]
     return ("ORDER" if (ref, "ORDERS") in orders else None), None

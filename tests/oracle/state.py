@@ -139,3 +139,16 @@ def record_state(tables: Tables, result: Result, window: Window, run_id: str, cl
     leaps = pipeline == "pipeline_a" and reached is not None and window.start > reached
     if reached is None or (window.end > reached and not leaps):
         state["last_processed_end"] = window.end
+
+
+def replace_day(tables: Tables, table: str, day: date, rows: list[Row], column: str = "date_kst") -> None:
+    """The day's rows are these and no others."""
+    tables[table] = [row for row in tables[table] if row[column] != day] + rows
+
+
+def replace_exceptions(tables: Tables, day: date, kind: str, run_id: str, rows: list[Row]) -> None:
+    """The same date, domain, exception_type and run_id; another run's exceptions stay."""
+    scope = (day, "ledger", kind, run_id)
+    names = ("date_kst", "domain", "exception_type", "run_id")
+    table = tables["gold.exception_ledger"]
+    tables["gold.exception_ledger"] = [row for row in table if tuple(row[n] for n in names) != scope] + rows

@@ -15,7 +15,7 @@ from typing import Any
 from tests.oracle import analytics, controls, guardrail, rules, silver
 from tests.oracle.contract import TABLES, Row
 from tests.oracle.live import LandingLog, load_day
-from tests.oracle.relations import STATE, Deciders, stale_days
+from tests.oracle.relations import Deciders
 from tests.oracle.repair import relate_again, repair
 from tests.oracle.state import (
     Changes,
@@ -25,6 +25,8 @@ from tests.oracle.state import (
     Result,
     record_attempt,
     record_state,
+    replace_day,
+    replace_exceptions,
     require_ready,
 )
 from tests.oracle.values import Window
@@ -67,7 +69,7 @@ class Oracle:
         self.controls: dict[date, Control] = {}
         self.evaluated: dict[tuple[str, date], list[Row]] = {}
         self._seen_events: dict[date, int] = {}
-        self._stale: set[date] = set()
+        self._outdated: set[date] = set()
         self._mart_made: dict[date, int] = {}
         self._changes = Changes()
 
@@ -149,10 +151,8 @@ class Oracle:
             )
             silver.judge(evaluation, book)
             ledger = start.tables["bronze.transaction_ledger_raw"]
-            deciders = Deciders(ledger, tuple(d for d in self._seen_events if d > day))
-            before = {name: [dict(row) for row in self.tables[name]] for name in STATE}
-            rows = evaluation.valid["ledger_entries"]
-            evaluation.valid["ledger_entries"] = [deciders.kept(row, before[STATE[0]]) for row in rows]
+            deciders = Deciders.before(self.tables, ledger, [d for d in self._seen_events if d > day])
+            entries = evaluation.valid["ledger_entries"] = deciders.keep(evaluation.valid["ledger_entries"])
             for table, rows in evaluation.valid.items():
                 stored = self.tables[f"silver.{table}"] = start.tables[f"silver.{table}"]
                 written = silver.merge(table, stored, rows, self.advance_source_order)
@@ -163,8 +163,7 @@ class Oracle:
                 relate_again(self.tables, self.log, start.orders, window, book, run_id, self.lookback_days),
             )
             self._seen_events[day] = seen
-            stale = stale_days(deciders, before, self.tables, evaluation.valid["ledger_entries"])
-            self._stale = (self._stale - {day}) | stale
+            self._outdated = (self._outdated - {day}) | deciders.outdated(self.tables, entries)
 
         return self._run("pipeline_silver", day, run_id, body)
 
@@ -197,7 +196,7 @@ class Oracle:
         def body(window: Window) -> None:
             require_ready(self.tables, window)
             rows = analytics.fact_payment_anonymized(self.tables, day, run_id, self.salt)
-            self._replace_day("gold.fact_payment_anonymized", day, rows)
+            replace_day(self.tables, "gold.fact_payment_anonymized", day, rows)
             self._mart_made[day] = self._step
 
         return self._run("pipeline_c", day, run_id, body)
@@ -205,7 +204,7 @@ class Oracle:
     def silver_due(self) -> list[date]:
         """Days whose live rows, or the orders that their entries name, changed after Silver finished them (section 4)."""
         landed = {day for day, seen in self._seen_events.items() if self.log.changed_after(day, seen)}
-        return sorted(landed | self._stale)
+        return sorted(landed | self._outdated)
 
     def restatement_due(self) -> list[date]:
         """Days that B controlled before Silver changed them or an earlier day (section 2, convergence)."""
@@ -219,33 +218,22 @@ class Oracle:
         book = self._book()
         book.require("recon")
         rows, exceptions = controls.recon(self.tables, window, book, run_id, self.lookback_days, self.clock)
-        self._replace_day("gold.recon_daily_snapshot_flow", window.date_kst, rows)
-        self._replace_exceptions(window.date_kst, "RECON_DRIFT_HIGH", run_id, exceptions)
+        replace_day(self.tables, "gold.recon_daily_snapshot_flow", window.date_kst, rows)
+        replace_exceptions(self.tables, window.date_kst, "RECON_DRIFT_HIGH", run_id, exceptions)
 
     def _supply_ops(self, window: Window, run_id: str) -> None:
         book, day = self._book(), window.date_kst
         book.require("supply")
         rows, exceptions = controls.supply(self.tables, window, book, run_id, self.lookback_days, self.clock)
-        self._replace_day("gold.ledger_supply_balance_daily", day, rows)
-        self._replace_exceptions(day, "SUPPLY_MISMATCH", run_id, exceptions)
+        replace_day(self.tables, "gold.ledger_supply_balance_daily", day, rows)
+        replace_exceptions(self.tables, day, "SUPPLY_MISMATCH", run_id, exceptions)
         failures, refunds = controls.payment_rates(self.tables["silver.order_events"], day, run_id)
-        self._replace_day("gold.ops_payment_failure_daily", day, failures)
-        self._replace_day("gold.ops_payment_refund_daily", day, refunds)
+        replace_day(self.tables, "gold.ops_payment_failure_daily", day, failures)
+        replace_day(self.tables, "gold.ops_payment_refund_daily", day, refunds)
         pairing = analytics.pairing_quality(self.tables, day, run_id)
-        self._replace_day("gold.ops_ledger_pairing_quality_daily", day, [pairing])
+        replace_day(self.tables, "gold.ops_ledger_pairing_quality_daily", day, [pairing])
         found = analytics.admin_tx_search(self.tables, day, run_id, self.lookback_days)
-        self._replace_day("gold.admin_tx_search", day, found, "event_date_kst")
-
-    def _replace_day(self, table: str, day: date, rows: list[Row], column: str = "date_kst") -> None:
-        self.tables[table] = [row for row in self.tables[table] if row[column] != day] + rows
-
-    def _replace_exceptions(self, day: date, kind: str, run_id: str, rows: list[Row]) -> None:
-        """The same date, domain, exception_type and run_id; another run's exceptions stay."""
-        scope = (day, "ledger", kind, run_id)
-        names = ("date_kst", "domain", "exception_type", "run_id")
-        table = self.tables["gold.exception_ledger"]
-        kept = [row for row in table if tuple(row[name] for name in names) != scope]
-        self.tables["gold.exception_ledger"] = kept + rows
+        replace_day(self.tables, "gold.admin_tx_search", day, found, "event_date_kst")
 
     def _book(self) -> rules.RuleBook:
         return rules.RuleBook(self.tables["gold.dim_rule_scd2"])
