@@ -23,7 +23,7 @@ from tests.property.changing import World, days_from
 from tests.support import Home, ledgerctl
 
 SEEDS = range(40) if os.environ.get("LEDGER_TEST_EXHAUSTIVE") else range(3)
-STEPS, DAYS = 12, days_from(date(2026, 2, 10), 2)
+STEPS, DAYS = 9, days_from(date(2026, 2, 10), 2)
 BOUNDARIES = 14  # about as many as a Silver run passes
 PIPELINES: tuple[PipelineName, ...] = ("pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c")
 TOLERANT = SCENARIOS_DIR / "rules" / "tolerant.json"  # no share of bad rows stops Silver
