@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 
 from ledger.bronze import transaction_ledger_raw
 from ledger.bronze.metadata import INGEST_DATE, timestamp_columns
-from ledger.delta.merge import FATE
 from ledger.delta.merge_plan import MergePlan
+from ledger.delta.merge_sql import FATE
 from ledger.delta.scope import Scope
 from ledger.journal import read_journal
 from ledger.money import MONEY
