@@ -88,7 +88,7 @@ def table_metadata(
 def _own_rows(table: Table, writer: tuple[str, ...], windows: Sequence[Window]) -> Part:
     """The windows' days of what this writer writes. A quarantined row lies on the day on which it was detected."""
     days = [window.date_kst for window in windows]
-    if table is bad_records.TABLE and windows:
+    if table.partition_by == bad_records.DETECTED and windows:
         start, end = lit_ts(windows[0].start), lit_ts(windows[-1].end)
         inside = (F.col("window_start_ts") >= start) & (F.col("window_end_ts") <= end)
         return Part(table, Scope(start=min(days)), inside)

@@ -19,24 +19,18 @@ from ledger.gold import pipeline_state
 from ledger.parameters import RunParameters
 from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.pipelines.silver import run_silver
-from ledger.silver import bad_records, ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.silver import bad_records
+from ledger.tables import SILVER_TABLES
 from resources.ledger import LedgerResource
 
-_INPUTS = {
-    wallet_snapshot.TABLE: ("user_wallets_raw",),
-    ledger_entries.TABLE: ("transaction_ledger_raw", "payment_orders_raw", "orders_raw"),
-    order_events.TABLE: ("payment_orders_raw", "orders_raw"),
-    order_items.TABLE: ("order_items_raw",),
-    products.TABLE: ("products_raw",),
-    bad_records.TABLE: tuple(KEYS),
-    pipeline_state.TABLE: tuple(KEYS),
-}
-WRITES = {table: ((PIPELINE_SILVER.name,) if table is pipeline_state.TABLE else ()) for table in _INPUTS}
-SILVER_KEYS = {table.name: asset_key(table) for table in _INPUTS if table is not pipeline_state.TABLE}
+_CLEAN = (*[silver.contract for silver in SILVER_TABLES], bad_records.TABLE)
+_READS = {silver.name: [KEYS[table.name] for table in silver.reads] for silver in SILVER_TABLES}
+WRITES = {**dict.fromkeys(_CLEAN, ()), pipeline_state.TABLE: (PIPELINE_SILVER.name,)}
+SILVER_KEYS = {table.name: asset_key(table) for table in _CLEAN}
 
 
 def silver_assets(settings: Settings) -> dg.AssetsDefinition:
-    """One operation: the five tables, bad_records and pipeline Silver's state."""
+    """One operation: the Silver tables, bad_records and pipeline Silver's state."""
     days = kst_days(settings.partitions.start_date, including_today=False)
 
     @dg.multi_asset(
@@ -44,12 +38,12 @@ def silver_assets(settings: Settings) -> dg.AssetsDefinition:
         specs=[
             asset_spec(
                 table,
-                *WRITES[table],
+                *writer,
                 group=PIPELINE_SILVER.group,
-                deps=[KEYS[n] for n in names],
+                deps=_READS.get(table.full_name, [*KEYS.values()]),
                 partitions_def=days,
             )
-            for table, names in _INPUTS.items()
+            for table, writer in WRITES.items()
         ],
         check_specs=own_specs(WRITES, days),
         retry_policy=RETRY_POLICY,

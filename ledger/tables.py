@@ -37,8 +37,9 @@ from ledger.silver import (
     order_events,
     order_items,
     products,
+    wallet_snapshot,
 )
-from ledger.silver import wallet_snapshot as wallet_snapshot
+from ledger.silver.silver_table import SilverTable, Source
 
 BRONZE = tuple(
     module.TABLE
@@ -51,18 +52,13 @@ BRONZE = tuple(
         products_raw,
     )
 )
-SILVER = tuple(
-    module.TABLE
-    for module in (
-        wallet_snapshot,
-        ledger_entries,
-        order_events,
-        order_items,
-        products,
-        bad_records,
-        dq_status,
-    )
+SILVER_TABLES: tuple[SilverTable, ...] = tuple(
+    module.SILVER for module in (wallet_snapshot, ledger_entries, order_events, order_items, products)
 )
+"""The tables that pipeline Silver fills, over which it loops; in the order in which they are shown."""
+_SILVER_BY_NAME = {silver.name: silver for silver in SILVER_TABLES}
+_SOURCE_BY_NAME = {source.table.full_name: source for silver in SILVER_TABLES for source in silver.sources}
+SILVER = (*[silver.contract for silver in SILVER_TABLES], bad_records.TABLE, dq_status.TABLE)
 GOLD = tuple(
     module.TABLE
     for module in (
@@ -83,6 +79,16 @@ INTERNAL = tuple(
     module.TABLE for module in (day_changes, ledger_daily_flow, restatement_log, state_repair_log)
 )
 ALL: tuple[Table, ...] = (*BRONZE, landing_file.TABLE, *SILVER, *GOLD, *INTERNAL)
+
+
+def silver_of(table: Table) -> SilverTable:
+    """What pipeline Silver knows of one of its tables."""
+    return _SILVER_BY_NAME[table.full_name]
+
+
+def source_of(table: Table) -> Source:
+    """How pipeline Silver judges the rows of a Bronze table."""
+    return _SOURCE_BY_NAME[table.full_name]
 
 
 def by_name(name: str) -> Table:

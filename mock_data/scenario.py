@@ -15,37 +15,14 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ledger.bronze import landing_file
+from ledger.tables import BRONZE, GOLD, SILVER
+
 SCENARIOS_DIR = Path(__file__).parent / "scenarios"
 SCENARIO_VARIABLE = "${SCENARIO}"
 
 # Specification section 2: a scenario must say something about every one of them.
-TABLES: tuple[str, ...] = (
-    "bronze.user_wallets_raw",
-    "bronze.transaction_ledger_raw",
-    "bronze.payment_orders_raw",
-    "bronze.orders_raw",
-    "bronze.order_items_raw",
-    "bronze.products_raw",
-    "bronze.landing_file",
-    "silver.wallet_snapshot",
-    "silver.ledger_entries",
-    "silver.order_events",
-    "silver.order_items",
-    "silver.products",
-    "silver.bad_records",
-    "silver.dq_status",
-    "gold.recon_daily_snapshot_flow",
-    "gold.ledger_supply_balance_daily",
-    "gold.ops_payment_failure_daily",
-    "gold.ops_payment_refund_daily",
-    "gold.ops_ledger_pairing_quality_daily",
-    "gold.admin_tx_search",
-    "gold.fact_payment_anonymized",
-    "gold.exception_ledger",
-    "gold.pipeline_state",
-    "gold.pipeline_run_log",
-    "gold.dim_rule_scd2",
-)
+TABLES: tuple[str, ...] = tuple(table.full_name for table in (*BRONZE, landing_file.TABLE, *SILVER, *GOLD))
 
 # A mapping stands for a JSON text with these members, whatever its spacing and order.
 Cell = str | int | bool | None | dict[str, str | int]

@@ -13,37 +13,22 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.bronze.landing_file import LandingEvent, Version, live_versions, read_events
+from ledger.bronze.metadata import RAW
+from ledger.contract import USER_COLUMNS
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.instants import from_micros
 from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.silver import bad_records
+from ledger.silver.window_rows import UNPARSABLE
 from ledger.state import Logged, newest_attempt, read_attempts
+from ledger.tables import BRONZE, SILVER_TABLES
 from ledger.window import Window
 from operations.rows import Values, typed
 from operations.tables import ends_on
 
-# The source columns that a reason speaks of (spec section 5); what a row does not have is left out.
-_AT_FAULT: Mapping[str, tuple[str, ...]] = {
-    "unparsable_record": ("_raw",),
-    "missing_user_id": ("user_id",),
-    "invalid_balance": ("balance", "frozen_amount"),
-    "negative_balance": ("balance", "frozen_amount"),
-    "missing_snapshot_ts": ("source_extracted_at", "ingested_at"),
-    "missing_tx_or_wallet": ("tx_id", "wallet_id"),
-    "missing_entry_type": ("type",),
-    "invalid_entry_type": ("type",),
-    "invalid_amount": ("amount", "total_amount"),
-    "non_positive_amount": ("amount",),
-    "amount_signed_unavailable": ("type",),
-    "missing_event_time": ("created_at",),
-    "invalid_status": ("status", "related_id"),
-    "conflicting_duplicate": ("type", "amount", "related_id", "created_at"),
-    "missing_order_id": ("order_id",),
-    "missing_required_keys": ("item_id", "order_id", "product_id"),
-    "missing_product_id": ("product_id",),
-}
-_KEYS = ("tx_id", "order_id", "item_id", "user_id", "product_id")
+# Keys of the source tables, those that name people last: what a row has of them identifies it.
+_KEYS = sorted(dict.fromkeys(key for table in BRONZE for key in table.key), key=USER_COLUMNS.__contains__)
 _GROUP = ("source_table", "reason", "run_id", "_window_start", "_window_end", "_file", "_sha256")
 
 
@@ -149,7 +134,7 @@ def _deaths(events: Iterable[LandingEvent]) -> dict[Version, LandingEvent]:
 
 def _described(row: Values) -> Values:
     record = _record(row["record_json"])
-    columns: Sequence[str] = _AT_FAULT.get(row["reason"], ())
+    columns = _at_fault(row["source_table"], row["reason"])
     return {
         "source_table": row["source_table"],
         "reason": row["reason"],
@@ -160,6 +145,18 @@ def _described(row: Values) -> Values:
         "rule_id": row["rule_id"],
         "record": record,
     }
+
+
+def _at_fault(table: str, reason: str) -> Sequence[str]:
+    """The source columns that the reason speaks of; none where this version of the program does not know it."""
+    if reason == UNPARSABLE:
+        return (RAW,)
+    reasons = [
+        silver.reasons[reason]
+        for silver in SILVER_TABLES
+        if silver.name == table and reason in silver.reasons
+    ]
+    return reasons[0].columns if reasons else ()
 
 
 def _record(text: str) -> dict[str, Any]:

@@ -22,8 +22,7 @@ from ledger.gold import (
 from ledger.quality import clean, controls, mart
 from ledger.quality.arrivals import LANDING_FILES
 from ledger.quality.verdict import Verdict, worst
-from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
-from ledger.tables import BRONZE
+from ledger.tables import BRONZE, SILVER_TABLES
 from resources import told
 
 Writes = Mapping[Table, tuple[str, ...]]
@@ -47,10 +46,7 @@ _LANDING = Check(LANDING_FILES, "Was every file of the landing day loaded?", "6"
 _EXCEPTIONS = "Did this run find exceptions, and how severe are they?"
 CHECKS: Mapping[tuple[str, ...], tuple[Check, ...]] = {
     **{(table.full_name,): (_LANDING,) for table in BRONZE},
-    **{
-        (module.TABLE.full_name,): _SILVER
-        for module in (wallet_snapshot, ledger_entries, order_events, order_items, products)
-    },
+    **{(silver.name,): _SILVER for silver in SILVER_TABLES},
     (exception_ledger.TABLE.full_name, "dq"): (Check(controls.EXCEPTIONS, _EXCEPTIONS, "6.1"),),
     (exception_ledger.TABLE.full_name, "recon"): (Check(controls.EXCEPTIONS, _EXCEPTIONS, "6.3"),),
     (exception_ledger.TABLE.full_name, "supply"): (Check(controls.EXCEPTIONS, _EXCEPTIONS, "6.3"),),

@@ -120,9 +120,16 @@ class Tables:
 
     def columns(self, table: Table) -> list[str]:
         """The stored columns: by the log where it can tell, else by the engine. Raises as :meth:`read` does."""
+        return [name for name, _ in self.column_types(table)]
+
+    def column_types(self, table: Table) -> list[tuple[str, str]]:
+        """:meth:`columns`, with their types as Spark prints them."""
         plan = self.read(table)
         layout = self._as_contract.get(table.full_name) if self.has_files_here else None
-        return [name for name, _ in layout.columns] if layout else plan.columns
+        columns = (
+            layout.columns if layout else [(f.name, f.dataType.simpleString()) for f in plan.schema.fields]
+        )
+        return [*columns]
 
     def answer(self, table: Table, question: Question, scope: Scope | None = None) -> tuple[Row, ...]:
         """The few rows that a question to the table gives; without a query while the table's newest commit is known.

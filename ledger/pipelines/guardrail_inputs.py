@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -17,37 +17,39 @@ from ledger.delta.scope import Scope
 from ledger.instants import from_micros
 from ledger.pipelines.attempt import Run
 from ledger.rules import RuleBook
-from ledger.silver import ledger_entries, order_events, wallet_snapshot
+from ledger.silver import wallet_snapshot
 from ledger.silver.live_rows import Landed
 from ledger.silver.window_rows import read_window
+from ledger.tables import source_of
 from ledger.text import clean
 from ledger.window import Window, kst_day, lit_ts
 
 
 @dataclass(frozen=True)
 class Input:
-    """One guarded Bronze table: its duplicate key, its event time, its row rules."""
+    """One guarded Bronze table: its event time, and by what its duplicates are counted: its key and ``also``."""
 
     table: Table
     dup_metric: str
     event_time: str
+    also: Callable[[], tuple[Column, ...]] = tuple
 
     def key(self) -> tuple[Column, ...]:
-        if self.table is user_wallets_raw.TABLE:
-            return clean(F.col("user_id")), wallet_snapshot.snapshot_ts()
-        return (clean(F.col(self.table.key[0])),)
+        return (*[clean(F.col(name)) for name in self.table.key], *self.also())
 
     def reason(self, rules: RuleBook) -> Column:
-        if self.table is user_wallets_raw.TABLE:
-            return wallet_snapshot.reason()
-        if self.table is payment_orders_raw.TABLE:
-            return order_events.payment_reason(rules.allowed("silver/payment_status_allowed"))
-        return ledger_entries.reason(rules.allowed("silver/entry_type_allowed"))
+        """The first row rule that a row breaks by itself, else null."""
+        return source_of(self.table).reason(rules)
 
 
 INPUTS = (
     Input(transaction_ledger_raw.TABLE, "dup_rate_tx_id", "created_at"),
-    Input(user_wallets_raw.TABLE, "dup_rate_user_id", "updated_at"),
+    Input(
+        user_wallets_raw.TABLE,
+        "dup_rate_user_id",
+        "updated_at",
+        also=lambda: (wallet_snapshot.snapshot_ts(),),
+    ),
     Input(payment_orders_raw.TABLE, "dup_rate_order_id", "created_at"),
 )
 

@@ -13,7 +13,6 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze import user_wallets_raw
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
@@ -24,9 +23,9 @@ from ledger.money import RATE
 from ledger.pipelines.attempt import Restatement, Run
 from ledger.pipelines.registry import PipelineName
 from ledger.readiness import Upstream
-from ledger.silver import ledger_entries, order_events, wallet_snapshot
+from ledger.silver.silver_table import SilverTable
 from ledger.state import newest_success
-from ledger.text import clean
+from ledger.tables import SILVER_TABLES
 from ledger.window import Window, lit_date, lit_ts
 
 _NAMED = 20  # batches, runs or days in one cell; more are counted
@@ -169,11 +168,11 @@ def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, changes: S
     if not changes:
         return Restatement(pipeline, day)
     batches: set[str] = set()
-    for table in (ledger_entries.TABLE, wallet_snapshot.TABLE, order_events.TABLE):
-        of_table = [note for note in changes if note.source_table == table.full_name]
+    for silver in SILVER_TABLES:
+        of_table = [note for note in changes if note.source_table == silver.name]
         if of_table:
             runs, days = {note.run_id for note in of_table}, {note.changed_date_kst for note in of_table}
-            batches |= _batches(lakehouse, table, runs, days)
+            batches |= _batches(lakehouse, silver, runs, days)
     return Restatement(
         pipeline,
         day,
@@ -183,19 +182,32 @@ def _because(lakehouse: Lakehouse, pipeline: PipelineName, day: date, changes: S
     )
 
 
-def _batches(lakehouse: Lakehouse, table: Table, runs: set[str], days: set[date]) -> set[str]:
-    """The Bronze batches of the rows that the runs left in those days. A snapshot's is looked up in Bronze."""
+def _batches(lakehouse: Lakehouse, silver: SilverTable, runs: set[str], days: set[date]) -> set[str]:
+    """The Bronze batches of the rows that the runs left in those days.
+
+    Where a row does not store its own (of a snapshot), it is looked up in Bronze by what it shares with it.
+    """
+    table = silver.contract
     rows = lakehouse.read(table, Scope.of(days)).where(F.col("run_id").isin(sorted(runs)))
-    if table is wallet_snapshot.TABLE:
-        raw = lakehouse.read(user_wallets_raw.TABLE, Scope(start=min(days) - timedelta(days=1)))
-        taken = raw.select(
-            clean(F.col("user_id")).alias("user_id"),
-            wallet_snapshot.snapshot_ts().alias("snapshot_ts"),
-            F.col("batch_id").alias("_batch_id"),
+    if not silver.order_columns:
+        keys = list(table.key)
+        rows = rows.select(*keys).join(
+            _evaluated(lakehouse, silver, min(days)).select(*keys, "_batch_id"), keys
         )
-        rows = rows.select("user_id", "snapshot_ts").join(taken, ["user_id", "snapshot_ts"])
     found = rows.select("_batch_id").where("_batch_id IS NOT NULL").distinct().collect()
     return {row["_batch_id"] for row in found}
+
+
+def _evaluated(lakehouse: Lakehouse, silver: SilverTable, earliest: date) -> DataFrame:
+    """Bronze rows as the table stores them, whatever their quality; of landing days from the day before on."""
+    scope, none = Scope(start=earliest - timedelta(days=1)), F.lit(None).cast("string")
+    frames = [
+        source.evaluate(
+            lakehouse.read(source.table, scope).withColumns({"_reason": none, "_record_json": none})
+        )
+        for source in silver.sources
+    ]
+    return reduce(DataFrame.unionByName, frames)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from functools import partial, reduce
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from ledger.delta.scope import Scope
@@ -20,57 +22,82 @@ from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen
 from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.pipelines.silver_evaluation import evaluate_all
 from ledger.pipelines.silver_plan import planned
-from ledger.quality.clean import GUARDED, account_verdicts, quarantine_verdicts
+from ledger.quality.clean import account_verdicts, quarantine_verdicts
 from ledger.rules import RuleBook
 from ledger.side_by_side import side_by_side
 from ledger.silver import bad_records
+from ledger.silver.silver_table import BAD_RATE_RULE, SilverTable
 from ledger.state import record_success
 from ledger.window import Window
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Computed:
+    """One window of Silver before anything is written: every table's evaluated rows, in the tables' order.
+
+    ``landing_at``: the newest change of the landing day that the rows rest on.
+    """
+
+    window: Window
+    landing_at: datetime | None
+    tables: tuple[Evaluated, ...]
+
+
 def run_silver(run: Run, window: Window) -> Outcome:
     """One window (within one KST day): evaluate all, save bad records, hold the gate, merge, advance state.
 
-    Raises :class:`QualityGateError` when too many wallet or ledger rows are bad; the bad records stay saved.
+    Raises :class:`QualityGateError` when too many rows of a guarded table are bad; the bad records stay saved.
     """
     outcome = Outcome(window)
     with recorded_failure(run, PIPELINE_SILVER.name, window, outcome):
         outcome.ingested = load_landing(run, window)
-        landing_at = landing_seen(run, window)
-        evaluated = evaluate_all(run, window)
-        outcome.read = {e.table.full_name: e.rows_read for e in evaluated}
-        _save_bad_records(run, window, evaluated, outcome)
-        outcome.verdicts += quarantine_verdicts(evaluated, run.rules)
-        for item in evaluated:
-            if item.table in GUARDED:
-                _hold_gate(item, run.rules, outcome)
-        journal = _merge_all(run, window, evaluated, outcome, landing_at)
-        record_success(run.lakehouse, attempt_of(run, PIPELINE_SILVER.name, window, outcome))
-    due: dict[PipelineName, list[date]] = {p.name: journal.due(p.name) for p in CONTROLS}
-    if outdated := journal.outdated():
-        due[PIPELINE_SILVER.name] = outdated
-    outcome.facts["due_for_restatement"] = json.dumps(due, default=date.isoformat)
-    observed(outcome, partial(account_verdicts, run, window, evaluated))
+        computed = compute(run, window)
+        commit(run, computed, outcome)
+    observed(outcome, partial(account_verdicts, run, window, computed.tables))
     return outcome
 
 
+def compute(run: Run, window: Window) -> Computed:
+    """Evaluate the window's Bronze rows for every table. Writes nothing."""
+    landing_at = landing_seen(run, window)
+    return Computed(window, landing_at, tuple(evaluate_all(run, window)))
+
+
+def commit(run: Run, computed: Computed, outcome: Outcome) -> None:
+    """Save the bad records, hold the gate, merge, find the days that have to run again, advance the state.
+
+    A retry of the window does all of it again and stores nothing twice. ``outcome`` is told step by step: a failure is
+    recorded with what had been done by then.
+    """
+    window, tables = computed.window, computed.tables
+    outcome.read = {e.table.full_name: e.rows_read for e in tables}
+    _save_bad_records(run, window, tables, outcome)
+    outcome.verdicts += quarantine_verdicts(tables, run.rules)
+    for item in tables:
+        if item.silver.is_guarded:
+            _hold_gate(item, run.rules, outcome)
+    journal = _merge_all(run, computed, outcome)
+    outcome.facts["due_for_restatement"] = json.dumps(_due(journal), default=date.isoformat)
+    record_success(run.lakehouse, attempt_of(run, PIPELINE_SILVER.name, window, outcome))
+
+
+def _due(journal: Journal) -> dict[PipelineName, list[date]]:
+    """The days that have to run again for what this run changed."""
+    due: dict[PipelineName, list[date]] = {p.name: journal.due(p.name) for p in CONTROLS}
+    if outdated := journal.outdated():
+        due[PIPELINE_SILVER.name] = outdated
+    return due
+
+
 def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome) -> None:
-    rules = run.rules
-    decided_by = {
-        "invalid_entry_type": rules["silver/entry_type_allowed"].rule_id,
-        "invalid_status": rules["silver/payment_status_allowed"].rule_id,
-    }
-    rule_id = F.lit(rules["silver/bad_records_rate"].rule_id)
-    for reason, decisive in decided_by.items():
-        rule_id = F.when(F.col("reason") == reason, F.lit(decisive)).otherwise(rule_id)
     now = run.clock()
     frames = [
         bad_records.quarantine(
             e.rejected,
             source_table=e.table.full_name,
-            rule_id=rule_id,
+            rule_id=_deciding_rule(e.silver, run.rules),
             run_id=run.run_id,
             window=window,
             now=now,
@@ -98,8 +125,17 @@ def _save_bad_records(run: Run, window: Window, evaluated: Sequence[Evaluated], 
     outcome.wrote(bad_records.TABLE, result)
 
 
+def _deciding_rule(silver: SilverTable, rules: RuleBook) -> Column:
+    """The id of the rule that decides a row's reason."""
+    rule_id = F.lit(rules[BAD_RATE_RULE].rule_id)
+    for name, reason in silver.reasons.items():
+        if reason.rule != BAD_RATE_RULE:
+            rule_id = F.when(F.col("reason") == name, F.lit(rules[reason.rule].rule_id)).otherwise(rule_id)
+    return rule_id
+
+
 def _hold_gate(item: Evaluated, rules: RuleBook, outcome: Outcome) -> None:
-    rule = rules["silver/bad_records_rate"]
+    rule = rules[BAD_RATE_RULE]
     if item.bad_rate > Fraction(rule.fail_above):
         error = QualityGateError(
             f"{item.bad_rows} of {item.bad_rows + item.valid_rows} rows are bad ({float(item.bad_rate):.4%}),"
@@ -112,18 +148,17 @@ def _hold_gate(item: Evaluated, rules: RuleBook, outcome: Outcome) -> None:
         raise error
 
 
-def _merge_all(
-    run: Run, window: Window, evaluated: Sequence[Evaluated], outcome: Outcome, landing_at: datetime | None
-) -> Journal:
-    """Plan all five merges, note the days that will change, commit them, note that they are done."""
-    plans = side_by_side([partial(planned, run, window, item) for item in evaluated])
+def _merge_all(run: Run, computed: Computed, outcome: Outcome) -> Journal:
+    """Plan all merges, note the days that will change, commit them, note that they are done."""
+    window = computed.window
+    plans = side_by_side([partial(planned, run, window, item) for item in computed.tables])
     changes = begin(run, window, plans)
     try:
         merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]
         for plan, result in zip(plans, side_by_side(merges), strict=True):
             outcome.wrote(plan.table, result)
         refresh_daily_flow(run, changes.stale_flow_days)
-        return finish(run, changes, landing_at=landing_at)
+        return finish(run, changes, landing_at=computed.landing_at)
     except Exception:
         give_up(run, changes)
         raise

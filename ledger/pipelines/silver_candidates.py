@@ -1,46 +1,27 @@
-"""Bronze rows as candidates of the five Silver tables, each with the reason that rejects it (spec section 5)."""
+"""Bronze rows as candidates of the Silver tables, each with the reason that rejects it (spec section 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ledger.bronze import (
-    order_items_raw,
-    orders_raw,
-    payment_orders_raw,
-    products_raw,
-    transaction_ledger_raw,
-    user_wallets_raw,
-)
+from ledger.bronze import transaction_ledger_raw
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
-from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.silver import ledger_entries, order_events
 from ledger.silver.live_rows import Landed
+from ledger.silver.silver_table import SilverTable
 from ledger.silver.window_rows import first_landing_day, record_json
 from ledger.window import Window
 
 Reader = Callable[[Table], DataFrame]
 """Which rows of a Bronze table are meant."""
-SOURCES: Mapping[Table, tuple[Table, ...]] = {
-    wallet_snapshot.TABLE: (user_wallets_raw.TABLE,),
-    ledger_entries.TABLE: (transaction_ledger_raw.TABLE,),
-    order_events.TABLE: (orders_raw.TABLE, payment_orders_raw.TABLE),
-    order_items.TABLE: (order_items_raw.TABLE,),
-    products.TABLE: (products_raw.TABLE,),
-}
-BUSINESS: Mapping[Table, tuple[str, ...]] = {
-    wallet_snapshot.TABLE: wallet_snapshot.BUSINESS,
-    ledger_entries.TABLE: ledger_entries.BUSINESS,
-    order_events.TABLE: order_events.BUSINESS,
-    order_items.TABLE: order_items.BUSINESS,
-    products.TABLE: products.BUSINESS,
-}
 
 
 def landing_of(run: Run, window: Window, lookback: int = 1) -> Landed:
@@ -48,47 +29,55 @@ def landing_of(run: Run, window: Window, lookback: int = 1) -> Landed:
     return run.landed(first_landing_day(window) - timedelta(days=lookback))
 
 
-def candidates(run: Run, table: Table, read: Reader) -> DataFrame:
+def candidates(run: Run, silver: SilverTable, read: Reader) -> DataFrame:
     """Candidates of a table with ``_reason`` and ``_record_json``, one row per Bronze row that ``read`` gives.
 
-    Not for ledger entries, which need what they relate to: :func:`ledger_candidates`.
+    Of entries as if nothing were known of what they relate to; with that, see :func:`ledger_candidates`.
     """
-    lakehouse = run.lakehouse
-    if table is wallet_snapshot.TABLE:
-        rows = read(user_wallets_raw.TABLE)
-        return wallet_snapshot.evaluate(judged(lakehouse, rows, wallet_snapshot.reason()))
-    if table is order_items.TABLE:
-        rows = read(order_items_raw.TABLE)
-        return order_items.evaluate(judged(lakehouse, rows, order_items.reason()))
-    if table is products.TABLE:
-        rows = read(products_raw.TABLE)
-        return products.evaluate(judged(lakehouse, rows, products.reason()))
-    orders = judged(lakehouse, read(orders_raw.TABLE), order_events.order_reason())
-    allowed = run.rules.allowed("silver/payment_status_allowed")
-    payments = judged(lakehouse, read(payment_orders_raw.TABLE), order_events.payment_reason(allowed))
-    return order_events.evaluate_orders(orders).unionByName(order_events.evaluate_payment_orders(payments))
+    frames = []
+    for source in silver.sources:
+        rows, columns = read(source.table), run.lakehouse.column_types(source.table)
+        frames.append(source.evaluate(judged(run.lakehouse, rows, source.reason(run.rules), columns)))
+    return reduce(DataFrame.unionByName, frames)
+
+
+def sound_candidates(run: Run, silver: SilverTable, read: Reader) -> DataFrame:
+    """:func:`candidates` that break no row rule."""
+    none = F.lit(None).cast("string")
+    frames = [
+        source.evaluate(
+            read(source.table)
+            .where(source.reason(run.rules).isNull())
+            .withColumns({"_reason": none, "_record_json": none})
+        )
+        for source in silver.sources
+    ]
+    return reduce(DataFrame.unionByName, frames).drop("_reason", "_record_json")
 
 
 def ledger_candidates(run: Run, related: DataFrame) -> DataFrame:
     """Candidates of ``silver.ledger_entries``, one row per Bronze row with ``_status`` and ``_related_type``."""
-    return ledger_entries.evaluate(judged(run.lakehouse, related, ledger_reason(run)))
+    return ledger_entries.evaluate(judged(run.lakehouse, related, ledger_reason(run), related_columns(run)))
+
+
+def related_columns(run: Run) -> tuple[tuple[str, str], ...]:
+    """The columns of Bronze ledger rows with what they relate to."""
+    stored = run.lakehouse.column_types(transaction_ledger_raw.TABLE)
+    return (*stored, ("_status", "string"), ("_related_type", "string"))
 
 
 def ledger_reason(run: Run) -> Column:
     """The first row rule that a related Bronze ledger row breaks, else null."""
     return ledger_entries.reason(
-        run.rules.allowed("silver/entry_type_allowed"), run.rules.allowed("silver/payment_status_allowed")
+        run.rules.allowed(ledger_entries.TYPE_RULE), run.rules.allowed(order_events.STATUS_RULE)
     )
 
 
-def unrelated(rows: DataFrame) -> DataFrame:
-    """Bronze ledger rows as if nothing were known of what they relate to."""
-    return rows.withColumns({n: F.lit(None).cast("string") for n in ("_status", "_related_type")})
-
-
-def judged(lakehouse: Lakehouse, rows: DataFrame, reason: Column) -> DataFrame:
-    """Bronze rows with the reason that rejects them, and the text to quarantine where there is one."""
-    text = F.when(F.col("_reason").isNotNull(), record_json(lakehouse, rows))
+def judged(
+    lakehouse: Lakehouse, rows: DataFrame, reason: Column, columns: Sequence[tuple[str, str]]
+) -> DataFrame:
+    """Bronze rows of these columns with the reason that rejects them, and the text to quarantine where there is one."""
+    text = F.when(F.col("_reason").isNotNull(), record_json(lakehouse, rows, columns))
     return rows.withColumn("_reason", reason).withColumn("_record_json", text)
 
 
@@ -101,6 +90,18 @@ def earlier_days(run: Run, window: Window) -> Scope:
     """The event days of the lookback before the window."""
     day = window.date_kst
     return Scope(day - timedelta(days=run.lookback_days), day - timedelta(days=1))
+
+
+def search_scope(run: Run, window: Window, silver: SilverTable, days: frozenset[date]) -> Scope:
+    """Partitions that may store a key: its rows' partitions, the lookback on both sides of the window, the null partition.
+
+    The far side matters when days run out of order: a key must not exist twice (INV-06).
+    """
+    if silver.contract.partition_by is None:
+        return Scope()
+    around = timedelta(days=run.lookback_days)
+    null = silver.has_null_partition
+    return Scope(window.date_kst - around, window.date_kst + around, days, null_partition=null)
 
 
 def related_sources(payments: DataFrame, orders: DataFrame, earlier: DataFrame) -> dict[str, DataFrame]:

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from pyspark.sql import functions as F
-
 from ledger.bronze.landing_file import CHANGES_LIVE_ROWS
 from ledger.delta.merge_plan import MergePlan
 from ledger.delta.scope import Scope
@@ -24,7 +22,7 @@ from ledger.pipelines.silver_relations import days_to_decide_again
 from ledger.silver import day_changes, ledger_daily_flow, ledger_entries
 from ledger.window import Window
 
-_ENTRIES = ledger_entries.TABLE.full_name
+_ENTRIES = ledger_entries.SILVER.name
 
 
 @dataclass(frozen=True)
@@ -136,19 +134,17 @@ def refresh_daily_flow(run: Run, days: Iterable[date]) -> None:
     days = sorted(days)
     if not days:
         return
-    lakehouse = run.lakehouse
+    lakehouse, now = run.lakehouse, run.clock()
     entries = lakehouse.read(ledger_entries.TABLE, Scope.of(days))
-    wanted = lakehouse.spark.createDataFrame([(day.isoformat(),) for day in days], "day string")
-    flow = wanted.select(F.col("day").cast("date").alias("event_date_kst")).join(
-        issued_flow_per_day(entries), ["event_date_kst"], "left"
-    )
-    rows = ledger_daily_flow.TABLE.conform(
-        flow.select(
-            "event_date_kst",
-            F.coalesce("issued_flow", F.lit(0)).alias("issued_flow"),
-            F.coalesce("entry_cnt", F.lit(0)).alias("entry_cnt"),
-            F.lit(run.run_id).alias("run_id"),
-            F.lit(run.clock().isoformat()).alias("refreshed_at"),
-        )
-    )
-    lakehouse.merge(ledger_daily_flow.TABLE, lakehouse.stage(rows), scope=Scope())
+    found = {row["event_date_kst"]: row for row in issued_flow_per_day(entries).collect()}
+    rows = [
+        {
+            "event_date_kst": day,
+            "issued_flow": found[day]["issued_flow"] if day in found else 0,
+            "entry_cnt": found[day]["entry_cnt"] if day in found else 0,
+            "run_id": run.run_id,
+            "refreshed_at": now.isoformat(),
+        }
+        for day in days
+    ]
+    lakehouse.merge(ledger_daily_flow.TABLE, lakehouse.rows(ledger_daily_flow.TABLE, rows), scope=Scope())

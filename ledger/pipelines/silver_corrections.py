@@ -16,53 +16,36 @@ from pyspark.sql import functions as F
 
 from ledger.bronze import orders_raw, payment_orders_raw, transaction_ledger_raw
 from ledger.bronze.metadata import INGEST_DATE
-from ledger.contract import Table
 from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import (
-    BUSINESS,
-    SOURCES,
     candidates,
     earlier_days,
     earlier_orders,
     landing_of,
     ledger_candidates,
     related_sources,
-    unrelated,
+    sound_candidates,
 )
-from ledger.silver import ledger_entries, order_events, wallet_snapshot
+from ledger.pipelines.silver_evaluated import Evaluated, Tainted
+from ledger.silver import ledger_entries, order_events
 from ledger.silver.live_rows import Landed
-from ledger.silver.source_order import ORDER_COLUMNS, earliest_per_key
+from ledger.silver.silver_table import SilverTable
+from ledger.silver.source_order import earliest_per_key
 from ledger.silver.window_rows import read_dead, read_elsewhere, read_window
 from ledger.text import clean
 from ledger.window import Window, lit_date
 
 
-@dataclass(frozen=True)
-class Tainted:
-    """Stored rows of a Silver table that came from dead rows of the window.
-
-    ``dead``: what the dead rows say (key and what :func:`_of_origin` compares), ``stored``: whole stored rows.
-    """
-
-    table: Table
-    dead: DataFrame
-    stored: DataFrame
-
-
-def find_tainted(run: Run, window: Window, table: Table) -> Tainted | None:
+def find_tainted(run: Run, window: Window, silver: SilverTable) -> Tainted | None:
     """Stored rows of the table that came from dead rows of the window; None where the window has none."""
-    landed = landing_of(run, window)
-    if not landed.has_dead(SOURCES[table]):
+    landed, table = landing_of(run, window), silver.contract
+    if not landed.has_dead(silver.bronze):
         return None
-    read = partial(read_dead, landed, window=window)
-    if table is ledger_entries.TABLE:
-        rows = ledger_candidates(run, unrelated(read(transaction_ledger_raw.TABLE)))
-    else:
-        rows = candidates(run, table, read)
+    rows = candidates(run, silver, partial(read_dead, landed, window=window))
     part = [table.partition_by] if table.partition_by else []
     whole = " AND ".join(f"{key} IS NOT NULL" for key in table.key)
-    columns = dict.fromkeys((*table.key, *_of_origin(table), *part))
+    columns = dict.fromkeys((*table.key, *silver.origin, *part))
     dead = run.lakehouse.stage(rows.where(whole).select(*columns).distinct())
     scope = Scope()
     if part:
@@ -73,26 +56,18 @@ def find_tainted(run: Run, window: Window, table: Table) -> Tainted | None:
     elif not dead.limit(1).collect():
         return None
     on = [F.col(f"t.{k}") == F.col(f"d.{k}") for k in table.key]
-    on += [F.col(f"t.{c}").eqNullSafe(F.col(f"d.{c}")) for c in _of_origin(table)]
+    on += [F.col(f"t.{c}").eqNullSafe(F.col(f"d.{c}")) for c in silver.origin]
     stored = run.lakehouse.read(table, scope).select(*table.column_names).alias("t")
     came = run.lakehouse.stage(stored.join(dead.alias("d"), on, "left_semi"))
-    return Tainted(table, dead, came)
-
-
-def _of_origin(table: Table) -> tuple[str, ...]:
-    """Beside the key, what a stored row shares with the Bronze row that it came from."""
-    if table is wallet_snapshot.TABLE:
-        return wallet_snapshot.BUSINESS
-    if table is ledger_entries.TABLE:  # status and related_type come from elsewhere
-        return (*ledger_entries.IMMUTABLE, *ORDER_COLUMNS)
-    return (*BUSINESS[table], *ORDER_COLUMNS)
+    return Tainted(silver, dead, came)
 
 
 def live_elsewhere(run: Run, window: Window, tainted: Tainted) -> DataFrame:
     """Valid candidates for the tainted keys in live rows that the window does not read."""
     read = partial(read_elsewhere, landing_of(run, window, run.lookback_days), window=window)
-    found = candidates(run, tainted.table, read).where("_reason IS NULL").drop("_reason", "_record_json")
-    return found.join(tainted.stored.select(*tainted.table.key), list(tainted.table.key), "left_semi")
+    keys = list(tainted.silver.contract.key)
+    found = sound_candidates(run, tainted.silver, read)
+    return found.join(tainted.stored.select(*keys), keys, "left_semi")
 
 
 @dataclass(frozen=True)
@@ -103,6 +78,14 @@ class CorrectedOrders:
     """``related_id`` of every order that a dead row speaks of."""
     stored: DataFrame
     replaced: DataFrame
+
+    @classmethod
+    def of(cls, events: Evaluated | None) -> CorrectedOrders | None:
+        """None where the run corrects no stored order."""
+        if events is None or events.tainted is None or events.correction is None:
+            return None
+        named = events.tainted.dead.select("order_ref").distinct()
+        return cls(named, events.tainted.stored, events.correction.replaced)
 
     def earlier(self, run: Run, window: Window) -> DataFrame:
         """Rows that the table will store of the lookback before the window."""
@@ -127,7 +110,7 @@ def entries_elsewhere(run: Run, window: Window, keys: DataFrame, orders: Correct
     days = [row[0] for row in staged.select(INGEST_DATE).distinct().collect()]
     judged = [_as_of_landing_day(run, staged, day, landed, orders) for day in sorted(days)]
     if not judged:
-        judged = [ledger_candidates(run, unrelated(staged))]
+        judged = [ledger_candidates(run, ledger_entries.unrelated(staged))]
     found = reduce(DataFrame.unionByName, judged).where("_reason IS NULL").drop("_reason", "_record_json")
     tie_break = (*ledger_entries.IMMUTABLE, "related_type", "status")
     return run.lakehouse.stage(earliest_per_key(found, ledger_entries.TABLE.key, tie_break))

@@ -15,41 +15,42 @@ from ledger.pipelines.silver_candidates import (
     landing_of,
     ledger_candidates,
     ledger_reason,
+    related_columns,
     related_sources,
-)
-from ledger.pipelines.silver_corrections import CorrectedOrders, Tainted, entries_elsewhere, find_tainted
-from ledger.pipelines.silver_evaluated import (
-    Correction,
-    Evaluated,
-    days_of,
-    good_rows,
-    profile,
-    rejected_rows,
-    repeated_keys,
     search_scope,
 )
+from ledger.pipelines.silver_corrections import CorrectedOrders, entries_elsewhere, find_tainted
+from ledger.pipelines.silver_evaluated import Correction, Evaluated, Tainted, days_of
+from ledger.pipelines.silver_judged import Judged, repeated_keys
 from ledger.pipelines.silver_relations import with_decided_relation
 from ledger.silver import ledger_entries
 from ledger.silver.source_order import ORDER_COLUMNS
 from ledger.silver.window_rows import read_window, record_json
 from ledger.window import Window
 
-TABLE = ledger_entries.TABLE
+SILVER = ledger_entries.SILVER
+TABLE = SILVER.contract
 KEYS = list(TABLE.key)
 _SAME = (*ORDER_COLUMNS, *ledger_entries.IMMUTABLE)
 _COMPARED = (*KEYS, *_SAME, *ledger_entries.RELATION)
 
 
-def evaluate_ledger(run: Run, window: Window, orders: CorrectedOrders | None) -> Evaluated:
-    """Candidates of ``silver.ledger_entries``; ``orders``: what this run corrects in ``silver.order_events``."""
+def related_candidates(run: Run, window: Window, events: Evaluated | None) -> DataFrame:
+    """The window's candidates of ``silver.ledger_entries``, with what they relate to; ``events`` as below."""
+    return ledger_candidates(run, _related(run, window, CorrectedOrders.of(events)))
+
+
+def settle_entries(run: Run, window: Window, item: Judged, events: Evaluated | None) -> Evaluated:
+    """Entries, of which the earliest stays; ``events``: what this run makes of ``silver.order_events``, if it corrects
+    any of them."""
+    orders, found = CorrectedOrders.of(events), Evaluated.of(item)
+    tainted = find_tainted(run, window, SILVER)
+    is_plain = tainted is None and orders is None
+    if is_plain and not item.most_stored and not item.profile.repeated:
+        return found  # the common case: no key has two rows or a stored entry
     lakehouse, related = run.lakehouse, _related(run, window, orders)
-    staged = lakehouse.stage(ledger_candidates(run, related))
-    rows, bad, days = profile(staged, TABLE)
-    good = good_rows(run, staged, bad)
-    found = Evaluated(TABLE, good, rejected_rows(staged), rows, rows - bad, bad, days)
-    stored = lakehouse.read(TABLE, search_scope(run, window, days, nullable=False))
-    tainted = find_tainted(run, window, TABLE)
-    if tainted is None and orders is None:
+    stored = lakehouse.read(TABLE, search_scope(run, window, SILVER, found.days))
+    if is_plain:
         return _reconciled(run, window, found, related, stored)
     elsewhere = entries_elsewhere(run, window, _affected(stored, tainted, orders), orders)
     gone = tainted.stored.select(*KEYS) if tainted else stored.select(*KEYS).where("false")
@@ -97,7 +98,8 @@ def _corrected(
     stored = tainted.stored if tainted else lakehouse.rows(TABLE, [])
     removed = stored.select(*columns).join(mine, KEYS, "left_anti").join(elsewhere, KEYS, "left_anti")
     days = found.days | days_of(TABLE, replaced, stored)
-    return replace(found, days=days, correction=Correction(replaced, lakehouse.stage(removed)))
+    correction = Correction(replaced, lakehouse.stage(removed))
+    return replace(found, days=days, correction=correction, tainted=tainted, seen=None)
 
 
 def _reconciled(
@@ -109,7 +111,7 @@ def _reconciled(
     either = repeated.unionByName(ledger_entries.stored_otherwise(good, stored))
     contested = lakehouse.stage(either.groupBy(*KEYS).agg(F.max("_relation").alias("_relation")))
     relates_otherwise = contested.agg(F.max("_relation")).collect()[0][0]
-    if relates_otherwise is None:  # the common case: no key has two rows or another stored entry
+    if relates_otherwise is None:  # every stored entry is the valid row itself
         return found
     reconciled = lakehouse.stage(
         ledger_entries.reconcile_duplicates(good.join(contested, KEYS, "left_semi"), stored)
@@ -129,6 +131,7 @@ def _reconciled(
         rejected=rejected,
         valid_rows=valid.count(),
         bad_rows=found.bad_rows + conflict_rows,
+        seen=None,
     )
 
 
@@ -136,7 +139,7 @@ def _conflicting(run: Run, related: DataFrame, conflicts: DataFrame) -> DataFram
     """The whole Bronze rows of conflicting candidates, to be quarantined."""
     combination = [*KEYS, *ledger_entries.IMMUTABLE]
     wrong = conflicts.select(*[F.col(c).alias(f"_w_{c}") for c in combination]).distinct()
-    text = record_json(run.lakehouse, related)
+    text = record_json(run.lakehouse, related, related_columns(run))
     rows = related.withColumn("_reason", ledger_reason(run)).withColumn("_record_json", text)
     whole = ledger_entries.evaluate(rows).where("_reason IS NULL")
     match = [F.col(c).eqNullSafe(F.col(f"_w_{c}")) for c in combination]

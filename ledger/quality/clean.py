@@ -13,26 +13,23 @@ from pyspark.sql.types import Row
 from ledger.contract import Table
 from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_candidates import SOURCES, landing_of
+from ledger.pipelines.silver_candidates import landing_of
 from ledger.pipelines.silver_evaluated import Evaluated
 from ledger.quality.measured import Answer, answers, measured, rows_of
 from ledger.quality.verdict import Verdict, verdict
 from ledger.rules import RuleBook
-from ledger.silver import bad_records, ledger_entries, wallet_snapshot
+from ledger.silver import bad_records
+from ledger.silver.silver_table import BAD_RATE_RULE
 from ledger.silver.window_rows import read_window
 from ledger.window import Window, lit_ts
 
 QUARANTINE_RATE, UNIQUE_KEYS, ACCOUNTED = "quarantine_rate", "unique_keys", "every_bronze_row_accounted_for"
 _QUARANTINED = "quarantined"
-GUARDED = (
-    wallet_snapshot.TABLE,
-    ledger_entries.TABLE,
-)  # the tables whose rate stops the run (spec section 5)
 
 
 def quarantine_verdicts(evaluated: Sequence[Evaluated], rules: RuleBook) -> list[Verdict]:
-    """The share of rejected rows per table. Above the rule it stops the run for wallets and ledger, else it warns."""
-    rule = rules["silver/bad_records_rate"]
+    """The share of rejected rows per table. Above the rule it stops the run where the table is guarded, else it warns."""
+    rule = rules[BAD_RATE_RULE]
     return [
         verdict(
             item.table.full_name,
@@ -41,9 +38,9 @@ def quarantine_verdicts(evaluated: Sequence[Evaluated], rules: RuleBook) -> list
             passed=item.bad_rate <= Fraction(rule.fail_above),
             value=item.bad_rate,
             threshold=f"> {rule.fail_above.normalize():f} "
-            + ("stops the run" if item.table in GUARDED else "warns"),
+            + ("stops the run" if item.silver.is_guarded else "warns"),
             rule=rule,
-            is_error=item.table in GUARDED,
+            is_error=item.silver.is_guarded,
             details={"bad_rows": item.bad_rows, "valid_rows": item.valid_rows},
         )
         for item in evaluated
@@ -59,7 +56,7 @@ def account_verdicts(run: Run, window: Window, evaluated: Sequence[Evaluated]) -
     questions: dict[str, Callable[[], DataFrame]] = {_QUARANTINED: partial(_quarantined, run, window)}
     for item in evaluated:
         questions[item.table.full_name] = partial(_stored, run, item)
-        for source in SOURCES[item.table]:
+        for source in item.silver.bronze:
             questions[source.full_name] = partial(_arrived, run, window, source)
     found = answers(questions)
     return [
@@ -121,7 +118,7 @@ def _unique(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
 def _accounted(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
     """Bronze rows = rows kept + rows collapsed into them + rows quarantined, each counted where it is stored."""
     name = item.table.full_name
-    arrived = sum(_total(rows_of(found[source.full_name]), "n") for source in SOURCES[item.table])
+    arrived = sum(_total(rows_of(found[source.full_name]), "n") for source in item.silver.bronze)
     saved = _total(rows_of(found[_QUARANTINED]), "n", name)
     collapsed = item.rows_read - item.valid_rows - item.bad_rows
     unseen, unsaved = arrived - item.rows_read, item.bad_rows - saved

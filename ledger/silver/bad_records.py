@@ -10,13 +10,14 @@ from pyspark.sql import functions as F
 from ledger.contract import Table, opt, req
 from ledger.window import Window, kst_day, lit_date, lit_ts
 
+DETECTED = "detected_date_kst"
 TABLE = Table(
     schema="silver",
     name="bad_records",
     description="Quarantined source rows, each with the first rule that it breaks.",
     grain="one rejected source row of one run",
     columns=(
-        req("detected_date_kst", "date", "KST day of the run's clock"),
+        req(DETECTED, "date", "KST day of the run's clock"),
         req("source_table", "string", "Silver table that the row was meant for"),
         req("reason", "string", "first failing rule"),
         req("record_json", "string", "the whole Bronze row as JSON text"),
@@ -27,7 +28,7 @@ TABLE = Table(
         req("window_end_ts", "timestamp", "UTC end of the evaluated window, exclusive"),
     ),
     write="append",
-    partition_by="detected_date_kst",
+    partition_by=DETECTED,
     identifying=frozenset({"record_json"}),
 )
 # Identity of a row, by which a retry's equals the stored one: everything but the clock and the rule version.
@@ -40,7 +41,7 @@ def quarantine(
     """Rows with ``reason`` and ``record_json`` as bad records, one row per rejected row."""
     return TABLE.conform(
         rejected.select(
-            lit_date(kst_day(now)).alias("detected_date_kst"),
+            lit_date(kst_day(now)).alias(DETECTED),
             F.lit(source_table).alias("source_table"),
             "reason",
             "record_json",

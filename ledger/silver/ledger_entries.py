@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze import transaction_ledger_raw
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
+from ledger.rules import RuleBook
+from ledger.silver import order_events
+from ledger.silver.silver_table import Reason, SilverTable, Source
 from ledger.silver.source_order import (
     ORDER_COLUMNS,
     SOURCE_ORDER,
@@ -56,6 +60,7 @@ IMMUTABLE = ("entry_type", "amount", "related_id", "event_time")
 RELATION = ("related_type", "status")
 BUSINESS = (*IMMUTABLE, "amount_signed", "event_date_kst", "created_at", *RELATION)
 CONFLICTING = "conflicting_duplicate"
+TYPE_RULE = "silver/entry_type_allowed"
 
 
 def sign(entry_type: Column) -> Column:
@@ -102,6 +107,13 @@ def payment_status_of_window(payments: DataFrame) -> DataFrame:
     return first_per_key(rows, ("_order_id",), order).select("_order_id", "_window_status")
 
 
+# The columns by which with_related joins.
+_RELATED_BY = (
+    *("_order_id", "_window_status", "_in_window"),
+    *("_earlier_id", "_earlier_status", "_is_earlier", "_shop_order_id"),
+)
+
+
 def with_related(
     ledger: DataFrame, *, payments: DataFrame, earlier_payments: DataFrame, order_ids: DataFrame
 ) -> DataFrame:
@@ -125,9 +137,8 @@ def with_related(
     kind = F.when(is_payment, F.lit("PAYMENT_ORDER")).when(
         F.col("_shop_order_id").isNotNull(), F.lit("ORDER")
     )
-    return joined.select(
-        *[F.col(f"`{n}`") for n in ledger.columns], status.alias("_status"), kind.alias("_related_type")
-    )
+    related = joined.withColumns({"_status": status, "_related_type": kind})
+    return related.drop("_related", *_RELATED_BY)
 
 
 def evaluate(ledger: DataFrame) -> DataFrame:
@@ -194,3 +205,40 @@ def collapse(reconciled: DataFrame) -> DataFrame:
     return agreeing.select(
         *[c for c in TABLE.column_names if c in agreeing.columns and c not in ORDER_COLUMNS], *order
     )
+
+
+def unrelated(rows: DataFrame) -> DataFrame:
+    """Bronze ledger rows as if nothing were known of what they relate to."""
+    return rows.withColumns({n: F.lit(None).cast("string") for n in ("_status", "_related_type")})
+
+
+def _reason_alone(rules: RuleBook) -> Column:
+    return reason(rules.allowed(TYPE_RULE))
+
+
+def _evaluate_alone(rows: DataFrame) -> DataFrame:
+    return evaluate(unrelated(rows))
+
+
+SILVER = SilverTable(
+    contract=TABLE,
+    sources=(Source(transaction_ledger_raw.TABLE, _reason_alone, _evaluate_alone),),
+    settled="earliest",
+    collapse=collapse,
+    business=BUSINESS,
+    origin=(*IMMUTABLE, *ORDER_COLUMNS),  # status and related_type come from elsewhere
+    reasons={
+        "missing_tx_or_wallet": Reason(("tx_id", "wallet_id")),
+        "missing_entry_type": Reason(("type",)),
+        "invalid_entry_type": Reason(("type",), TYPE_RULE),
+        "invalid_amount": Reason(("amount",)),
+        "non_positive_amount": Reason(("amount",)),
+        "amount_signed_unavailable": Reason(("type",)),
+        "missing_event_time": Reason(("created_at",)),
+        "invalid_status": Reason(("status", "related_id"), order_events.STATUS_RULE, is_of_the_row=False),
+        CONFLICTING: Reason(("type", "amount", "related_id", "created_at"), is_of_the_row=False),
+    },
+    is_guarded=True,
+    rule=TYPE_RULE,
+    relates_to=order_events.SILVER,
+)

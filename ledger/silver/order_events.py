@@ -5,14 +5,18 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze import orders_raw, payment_orders_raw
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
-from ledger.silver.source_order import SOURCE_ORDER, latest_per_key, source_order
+from ledger.rules import RuleBook
+from ledger.silver.silver_table import Reason, SilverTable, Source
+from ledger.silver.source_order import ORDER_COLUMNS, SOURCE_ORDER, latest_per_key, source_order
 from ledger.silver.window_rows import first_reason
 from ledger.text import clean
 from ledger.window import kst_date
 
 ORDERS, PAYMENT_ORDERS = "ORDERS", "PAYMENT_ORDERS"
+STATUS_RULE = "silver/payment_status_allowed"
 
 TABLE = Table(
     schema="silver",
@@ -86,3 +90,27 @@ def _evaluate(rows: DataFrame, source: str, order_ref: Column, merchant: Column,
 def collapse(valid: DataFrame) -> DataFrame:
     """One row per (order_ref, order_source): the latest in source order."""
     return latest_per_key(valid, TABLE.key, BUSINESS)
+
+
+def _payment_reason(rules: RuleBook) -> Column:
+    return payment_reason(rules.allowed(STATUS_RULE))
+
+
+SILVER = SilverTable(
+    contract=TABLE,
+    sources=(
+        Source(orders_raw.TABLE, lambda rules: order_reason(), evaluate_orders),
+        Source(payment_orders_raw.TABLE, _payment_reason, evaluate_payment_orders),
+    ),
+    settled="latest",
+    collapse=collapse,
+    business=BUSINESS,
+    origin=(*BUSINESS, *ORDER_COLUMNS),
+    reasons={
+        "missing_order_id": Reason(("order_id",)),
+        "invalid_amount": Reason(("amount",)),
+        "non_positive_amount": Reason(("amount",)),
+        "invalid_status": Reason(("status",), STATUS_RULE),
+    },
+    has_null_partition=True,
+)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze import order_items_raw
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
-from ledger.silver.source_order import SOURCE_ORDER, latest_per_key, source_order
+from ledger.silver.silver_table import Reason, SilverTable, Source
+from ledger.silver.source_order import ORDER_COLUMNS, SOURCE_ORDER, latest_per_key, source_order
 from ledger.silver.window_rows import first_reason
 
 TABLE = Table(
@@ -55,3 +57,15 @@ def evaluate(items: DataFrame) -> DataFrame:
 def collapse(valid: DataFrame) -> DataFrame:
     """One row per item_id: the latest in source order."""
     return latest_per_key(valid, TABLE.key, BUSINESS)
+
+
+SILVER = SilverTable(
+    contract=TABLE,
+    sources=(Source(order_items_raw.TABLE, lambda rules: reason(), evaluate),),
+    settled="latest",
+    collapse=collapse,
+    business=BUSINESS,
+    origin=(*BUSINESS, *ORDER_COLUMNS),
+    reasons={"missing_required_keys": Reason(("item_id", "order_id", "product_id"))},
+    has_keys_at_gate=False,  # it grows without end, and the mart takes one item per order however often it is stored
+)

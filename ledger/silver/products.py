@@ -5,9 +5,11 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze import products_raw
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
-from ledger.silver.source_order import SOURCE_ORDER, latest_per_key, source_order
+from ledger.silver.silver_table import Reason, SilverTable, Source
+from ledger.silver.source_order import ORDER_COLUMNS, SOURCE_ORDER, latest_per_key, source_order
 from ledger.silver.window_rows import first_reason
 from ledger.text import clean
 
@@ -53,3 +55,14 @@ def evaluate(products: DataFrame) -> DataFrame:
 def collapse(valid: DataFrame) -> DataFrame:
     """One row per product_id: the latest in source order."""
     return latest_per_key(valid, TABLE.key, BUSINESS)
+
+
+SILVER = SilverTable(
+    contract=TABLE,
+    sources=(Source(products_raw.TABLE, lambda rules: reason(), evaluate),),
+    settled="latest",
+    collapse=collapse,
+    business=BUSINESS,
+    origin=(*BUSINESS, *ORDER_COLUMNS),
+    reasons={"missing_product_id": Reason(("product_id",))},
+)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ledger.bronze import user_wallets_raw
 from ledger.contract import Table, opt, req
 from ledger.money import MONEY
+from ledger.silver.silver_table import BAD_RATE_RULE, Reason, SilverTable, Source
 from ledger.silver.source_order import ORDER_COLUMNS, is_later, latest_per_key, source_order
 from ledger.silver.window_rows import first_reason
 from ledger.text import clean
-from ledger.window import kst_date
+from ledger.window import Window, kst_date
 
 TABLE = Table(
     schema="silver",
@@ -41,6 +43,11 @@ BUSINESS = ("balance_available", "balance_frozen", "balance_total", "source_upda
 def snapshot_ts() -> Column:
     """When the snapshot was taken: the extraction, else the arrival."""
     return F.coalesce("source_extracted_at", "ingested_at")
+
+
+def is_outside(window: Window) -> Column:
+    """Whether a candidate was taken outside the window: only then may another window hold a later row of it."""
+    return ~window.contains(F.col("snapshot_ts"))
 
 
 def reason() -> Column:
@@ -87,3 +94,21 @@ def without_superseded(winners: DataFrame, others: DataFrame, stored: DataFrame)
     same = [newer[c].eqNullSafe(stored[c]) for c in (*TABLE.key, *BUSINESS)]
     kept = newer.join(stored, same, "left_semi").select(*TABLE.key)
     return winners.join(kept, list(TABLE.key), "left_anti")
+
+
+SILVER = SilverTable(
+    contract=TABLE,
+    sources=(Source(user_wallets_raw.TABLE, lambda rules: reason(), evaluate),),
+    settled="snapshot",
+    collapse=collapse,
+    business=BUSINESS,
+    origin=BUSINESS,
+    reasons={
+        "missing_user_id": Reason(("user_id",)),
+        "invalid_balance": Reason(("balance", "frozen_amount")),
+        "negative_balance": Reason(("balance", "frozen_amount")),
+        "missing_snapshot_ts": Reason(("source_extracted_at", "ingested_at")),
+    },
+    is_guarded=True,
+    rule=BAD_RATE_RULE,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import reduce
 
@@ -71,12 +72,16 @@ def first_reason(*checks: tuple[str, Column]) -> Column:
     return result
 
 
-def record_json(lakehouse: Lakehouse, df: DataFrame) -> Column:
-    """The whole Bronze row, judged by ``_reason``, as JSON text; a value that did not parse stands as it was written."""
+def record_json(
+    lakehouse: Lakehouse, df: DataFrame, columns: Sequence[tuple[str, str]] | None = None
+) -> Column:
+    """The whole Bronze row, judged by ``_reason``, as JSON text; a value that did not parse stands as it was written.
+
+    ``columns``: names and types of ``df`` where they are known, so that the engine is not asked.
+    """
     is_record = ~F.col("_reason").eqNullSafe(F.lit(UNPARSABLE))
     fields = []
-    for field in df.schema.fields:
-        name, kind = field.name, field.dataType.simpleString()
+    for name, kind in columns or [(f.name, f.dataType.simpleString()) for f in df.schema.fields]:
         value = F.col(f"`{name}`")
         if kind == "string":
             fields.append(value.alias(name))

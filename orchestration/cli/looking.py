@@ -207,18 +207,17 @@ def quarantine(
 
 def _silver_table(name: str | None) -> str | None:
     """The Silver table that rows were meant for, also by the name of its source."""
-    from ledger.pipelines.silver_candidates import SOURCES
-    from ledger.tables import by_name
+    from ledger.tables import SILVER_TABLES, by_name
 
     if name is None:
         return None
     table = by_name(name)
-    for silver, sources in SOURCES.items():
-        if silver == table or table in sources:
-            return silver.full_name
+    for silver in SILVER_TABLES:
+        if table in (silver.contract, *silver.bronze):
+            return silver.name
     raise ParameterError(
         f"--table: {table.full_name} has no quarantine",
-        action=f"one of {', '.join(silver.full_name for silver in SOURCES)}",
+        action=f"one of {', '.join(silver.name for silver in SILVER_TABLES)}",
     )
 
 
