@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from ledger.contract import Table
+from ledger.tables import BRONZE
 
 Sources = Mapping[str, tuple[str, ...]]
 _WALLETS, _LEDGER, _PAYMENTS = (
@@ -98,9 +99,7 @@ LINEAGE: Mapping[tuple[str, ...], Sources] = {
         **_order_of(_PRODUCTS),
     },
     ("silver.bad_records",): {
-        "record_json": tuple(
-            f"{table}._raw" for table in (_WALLETS, _LEDGER, _PAYMENTS, _ORDERS, _ITEMS, _PRODUCTS)
-        ),
+        "record_json": tuple(f"{table.full_name}._raw" for table in BRONZE),
         **_RULE,
     },
     (_DQ,): {

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from ledger.tables import SILVER_TABLES
 from orchestration.launch import dagster_instance
 from tests.support import DAY_1, Template, entered
 
-SILVER = ("wallet_snapshot", "ledger_entries", "order_events", "order_items", "products")
+SILVER = [silver.contract.name for silver in SILVER_TABLES]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from orchestration.definitions import defs
 from tests.assets.events import verdicts
 from tests.support import DAY_1, DAY_2, Home, Template, entered, ledgerctl
 
-SILVER_TABLES = ("wallet_snapshot", "ledger_entries", "order_events", "order_items", "products")
 INPUTS = ("transaction_ledger_raw", "user_wallets_raw", "payment_orders_raw")
 # Known content of the first day's landing: a drifting user, a supply that does not match, two bad rows (of
 # which one is more than one per cent of the payment orders).
