@@ -74,9 +74,12 @@ def ledger_reason(run: Run) -> Column:
 
 
 def judged(
-    lakehouse: Lakehouse, rows: DataFrame, reason: Column, columns: Sequence[tuple[str, str]]
+    lakehouse: Lakehouse, rows: DataFrame, reason: Column, columns: Sequence[tuple[str, str]] | None = None
 ) -> DataFrame:
-    """Bronze rows of these columns with the reason that rejects them, and the text to quarantine where there is one."""
+    """Bronze rows with the reason that rejects them, and the text to quarantine where there is one.
+
+    ``columns``: names and types of ``rows`` where they are known.
+    """
     text = F.when(F.col("_reason").isNotNull(), record_json(lakehouse, rows, columns))
     return rows.withColumn("_reason", reason).withColumn("_record_json", text)
 

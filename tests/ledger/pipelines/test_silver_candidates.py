@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from ledger.bronze import (
@@ -19,8 +20,10 @@ from ledger.bronze import (
 )
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
+from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import (
+    Reader,
     candidates,
     earlier_days,
     earlier_orders,
@@ -28,9 +31,11 @@ from ledger.pipelines.silver_candidates import (
     ledger_candidates,
     ledger_reason,
     related_sources,
-    unrelated,
+    search_scope,
+    sound_candidates,
 )
 from ledger.silver import ledger_entries, order_events, order_items, products, wallet_snapshot
+from ledger.silver.silver_table import SilverTable
 from ledger.window import Window
 from tests.ledger.frames import Values, by_first, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
@@ -43,8 +48,8 @@ WINDOW = Window.of_day(DAY_2)
 
 @pytest.fixture
 def run(lakehouse: Lakehouse, tmp_path: Path) -> Run:
-    """A run with the shipped rules and a lookback of 35 days."""
-    return HandLanding(lakehouse, lenient_rules(tmp_path)).run("run")
+    """A run with the shipped rules and a lookback of 35 days, over Bronze tables without rows."""
+    return HandLanding(lakehouse, lenient_rules(tmp_path)).create(only_bronze=True).run("run")
 
 
 def test_judged_keeps_the_text_of_rejected_rows_alone(spark: SparkSession, lakehouse: Lakehouse) -> None:
@@ -56,6 +61,7 @@ def test_judged_keeps_the_text_of_rejected_rows_alone(spark: SparkSession, lakeh
     ]
 
 
+ENTRY: Values = {"wallet_id": "w", "type": "CHARGE", "amount": 1, "created_at": T1}
 WALLET: Values = {"user_id": "good", "balance": 1, "frozen_amount": 0, "ingested_at": T1}
 PAYMENT: Values = {"order_id": "good", "amount": 1, "status": "PAID"}
 BRONZE: dict[Table, list[Values]] = {
@@ -64,17 +70,23 @@ BRONZE: dict[Table, list[Values]] = {
     products_raw.TABLE: [{"product_id": 1}, {"product_name": "bad"}],
     orders_raw.TABLE: [{"order_id": 7, "status": "ANY"}, {"user_id": "bad"}],
     payment_orders_raw.TABLE: [PAYMENT, {**PAYMENT, "order_id": "bad", "status": "LOST"}],
+    transaction_ledger_raw.TABLE: [{**ENTRY, "tx_id": "good"}, {**ENTRY, "tx_id": "bad", "amount": 0}],
 }
 
 
+def rows_of(run: Run) -> Reader:
+    return lambda source: frame(run.lakehouse.spark, source, BRONZE[source])
+
+
 @pytest.mark.parametrize(
-    ("table", "columns", "expected"),
+    ("silver", "columns", "expected"),
     [
-        (wallet_snapshot.TABLE, ["user_id"], [("bad", "negative_balance"), ("good", None)]),
-        (order_items.TABLE, ["item_id"], [(1, None), (2, "missing_required_keys")]),
-        (products.TABLE, ["product_id"], [(1, None), (None, "missing_product_id")]),
+        (wallet_snapshot.SILVER, ["user_id"], [("bad", "negative_balance"), ("good", None)]),
+        (order_items.SILVER, ["item_id"], [(1, None), (2, "missing_required_keys")]),
+        (ledger_entries.SILVER, ["tx_id"], [("bad", "non_positive_amount"), ("good", None)]),
+        (products.SILVER, ["product_id"], [(1, None), (None, "missing_product_id")]),
         (
-            order_events.TABLE,
+            order_events.SILVER,
             ["order_ref", "order_source"],
             [
                 ("7", "ORDERS", None),
@@ -84,23 +96,22 @@ BRONZE: dict[Table, list[Values]] = {
             ],
         ),
     ],
-    ids=lambda value: value.name if isinstance(value, Table) else "",
+    ids=lambda value: value.name if isinstance(value, SilverTable) else "",
 )
 def test_candidates_are_all_rows_of_the_table_s_sources_with_their_reasons(
-    run: Run, table: Table, columns: list[str], expected: list[tuple[object, ...]]
+    run: Run, silver: SilverTable, columns: list[str], expected: list[tuple[object, ...]]
 ) -> None:
-    def read(source: Table) -> DataFrame:
-        return frame(run.lakehouse.spark, source, BRONZE[source])
-
-    found = candidates(run, table, read)
+    found = candidates(run, silver, rows_of(run))
     assert plain(found, *columns, "_reason") == expected
     has_text = set(
         plain(found.select(F.col("_reason").isNull().alias("a"), F.col("_record_json").isNull().alias("b")))
     )
     assert has_text == {(True, True), (False, False)}
+    sound = sound_candidates(run, silver, rows_of(run))
+    assert plain(sound, *columns) == [row[:-1] for row in expected if row[-1] is None]
+    assert set(found.columns) - set(sound.columns) == {"_reason", "_record_json"}
 
 
-ENTRY: Values = {"wallet_id": "w", "type": "CHARGE", "amount": 1, "created_at": T1}
 RELATED: dict[str, tuple[Values, str | None]] = {
     "good": ({"_status": "PAID"}, None),
     "type": ({"type": "GIFT"}, "invalid_entry_type"),
@@ -126,12 +137,6 @@ def test_ledger_candidates_are_entries_with_reason_and_text(run: Run) -> None:
     }
     assert found["good"][2] is None
     assert json.loads(found["status"][2])["_status"] == "LOST"
-
-
-def test_unrelated_rows_know_of_no_order(spark: SparkSession) -> None:
-    found = unrelated(frame(spark, "tx_id string, related_id string", [{"tx_id": "t", "related_id": "r"}]))
-    assert found.columns == ["tx_id", "related_id", "_status", "_related_type"]
-    assert plain(found) == [("t", "r", None, None)]
 
 
 def test_related_sources_tell_payments_from_shop_orders_here_and_before(spark: SparkSession) -> None:
@@ -179,7 +184,18 @@ def test_earlier_orders_are_those_of_the_lookback_before_the_window(run: Run) ->
 
 
 def test_ledger_candidates_of_unrelated_rows_have_no_status(run: Run) -> None:
-    rows = unrelated(frame(run.lakehouse.spark, transaction_ledger_raw.TABLE, [{**ENTRY, "tx_id": "t"}]))
+    rows = ledger_entries.unrelated(
+        frame(run.lakehouse.spark, transaction_ledger_raw.TABLE, [{**ENTRY, "tx_id": "t"}])
+    )
     found = ledger_candidates(run, rows)
     assert set(ledger_entries.BUSINESS) <= set(found.columns)
     assert plain(found, "tx_id", "status", "related_type", "_reason") == [("t", None, None, None)]
+
+
+def test_search_scope_is_the_lookback_on_both_sides_the_rows_days_and_the_null_partition(run: Run) -> None:
+    """Of a table without partitions all of it."""
+    far = frozenset({date(2020, 1, 1)})
+    found = search_scope(run, WINDOW, order_events.SILVER, far)
+    assert found == Scope(date(2026, 1, 7), date(2026, 3, 18), far, null_partition=True)
+    assert not search_scope(run, WINDOW, ledger_entries.SILVER, far).null_partition
+    assert search_scope(run, WINDOW, products.SILVER, far) == Scope()

@@ -11,11 +11,11 @@ from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.pipelines.silver_corrections import (
     CorrectedOrders,
-    Tainted,
     entries_elsewhere,
     find_tainted,
     live_elsewhere,
 )
+from ledger.pipelines.silver_evaluated import Tainted
 from ledger.silver import ledger_entries, order_events, order_items, wallet_snapshot
 from ledger.window import Window
 from tests.ledger.frames import Values, frame, plain
@@ -67,12 +67,12 @@ def test_find_tainted_is_none_where_no_file_was_taken_back(landing: HandLanding)
     """Also where the window's dead rows have no key, or another day's file is dead."""
     landing.put("a", ITEMS, DAY_1, item(1, 5))
     landing.put("b", ITEMS, DAY_3, item(2, 5))
-    assert find_tainted(landing.run("r"), WINDOW, order_items.TABLE) is None
+    assert find_tainted(landing.run("r"), WINDOW, order_items.SILVER) is None
     landing.withdraw("b", ITEMS, DAY_3)
-    assert find_tainted(landing.run("r"), WINDOW, order_items.TABLE) is None
+    assert find_tainted(landing.run("r"), WINDOW, order_items.SILVER) is None
     landing.put("a", ITEMS, DAY_1, {"order_id": 1})
     landing.withdraw("a", ITEMS, DAY_1)
-    found = find_tainted(landing.run("r"), WINDOW, order_items.TABLE)
+    found = find_tainted(landing.run("r"), WINDOW, order_items.SILVER)
     assert found is not None
     assert [key for (key,) in plain(found.dead, "item_id")] == [1]
 
@@ -89,7 +89,7 @@ def test_find_tainted_names_stored_rows_with_a_dead_row_s_values_and_place(landi
         stored_item(9, 5, arrived),
     ]
     store(landing, order_items.TABLE, rows)
-    found = find_tainted(landing.run("r"), WINDOW, order_items.TABLE)
+    found = find_tainted(landing.run("r"), WINDOW, order_items.SILVER)
     assert found is not None
     assert plain(found.stored, "item_id", "quantity", "run_id") == [(1, 5, "r")]
 
@@ -105,7 +105,7 @@ def test_find_tainted_snapshots_are_known_by_their_values(landing: HandLanding) 
         {**key, "user_id": "v", "balance_available": 2, "balance_total": 2},
     ]
     store(landing, wallet_snapshot.TABLE, rows)
-    found = find_tainted(landing.run("r"), WINDOW, wallet_snapshot.TABLE)
+    found = find_tainted(landing.run("r"), WINDOW, wallet_snapshot.SILVER)
     assert found is not None
     assert plain(found.stored, "user_id") == [("u",)]
 
@@ -117,7 +117,7 @@ def test_live_elsewhere_is_what_other_landing_days_say_of_the_tainted_keys(landi
     landing.put("c", ITEMS, DAY_3, item(1, 4))
     landing.withdraw("c", ITEMS, DAY_3)
     stored = frame(landing.lakehouse.spark, order_items.TABLE, [stored_item(1, 9, T1)])
-    tainted = Tainted(order_items.TABLE, stored, stored)
+    tainted = Tainted(order_items.SILVER, stored, stored)
     found = live_elsewhere(landing.run("r"), WINDOW, tainted)
     assert plain(found, "item_id", "quantity") == [(1, 2)]
     assert "_reason" not in found.columns

@@ -182,28 +182,32 @@ def entries(spark: SparkSession, rows: dict[str, Values | None]) -> DataFrame:
     )
 
 
-# The valid row is the known one: the stored row as changes of it, and whether it is named.
-STORED: dict[str, tuple[Values | None, bool]] = {
-    "not stored": (None, False),
-    "the same": ({}, False),
-    "only a new status and type": ({"status": "PAID", "related_type": "ORDER"}, False),
-    "of another wallet": ({"wallet_id": "v", "amount": "2"}, False),
-    "another type": ({"entry_type": "BURN"}, True),
-    "another amount": ({"amount": "1.01"}, True),
-    "another related id": ({"related_id": "s"}, True),
-    "no related id": ({"related_id": None}, True),
-    "another time": ({"event_time": T2}, True),
-    "another extraction": ({"_source_extracted_at": T1}, True),
-    "another arrival": ({"_ingested_at": T3}, True),
-    "no batch": ({"_batch_id": None}, True),
+# The valid row is the known one: the stored row as changes of it; and, where it is named, whether it relates otherwise.
+OTHER, RELATED_OTHERWISE = False, True
+STORED: dict[str, tuple[Values | None, bool | None]] = {
+    "not stored": (None, None),
+    "the same": ({}, None),
+    "only a new status": ({"status": "PAID"}, RELATED_OTHERWISE),
+    "only a new type": ({"related_type": "ORDER"}, RELATED_OTHERWISE),
+    "of another wallet": ({"wallet_id": "v", "amount": "2"}, None),
+    "another type": ({"entry_type": "BURN"}, OTHER),
+    "another amount": ({"amount": "1.01"}, OTHER),
+    "another related id": ({"related_id": "s"}, OTHER),
+    "no related id": ({"related_id": None}, OTHER),
+    "another time": ({"event_time": T2}, OTHER),
+    "another extraction": ({"_source_extracted_at": T1}, OTHER),
+    "another arrival": ({"_ingested_at": T3}, OTHER),
+    "no batch": ({"_batch_id": None}, OTHER),
 }
 
 
-def test_stored_otherwise_names_keys_that_differ_in_order_or_an_immutable_column(spark: SparkSession) -> None:
+def test_stored_otherwise_names_keys_that_differ_and_whether_in_what_they_relate_to(
+    spark: SparkSession,
+) -> None:
     valid = entries(spark, {tx: {} for tx in STORED})
     stored = entries(spark, {tx: row for tx, (row, _) in STORED.items()})
     assert plain(ledger_entries.stored_otherwise(valid, stored)) == [
-        (tx, "w") for tx in sorted(STORED) if STORED[tx][1]
+        (tx, "w", otherwise) for tx, (_, otherwise) in sorted(STORED.items()) if otherwise is not None
     ]
 
 
@@ -257,3 +261,10 @@ def test_collapse_keeps_one_agreeing_row_per_key_with_the_place_of_the_row_that_
         for tx, (_, _, expected, stays) in DUPLICATES.items()
         if not all(conflicts for _, conflicts in expected)
     }
+
+
+def test_unrelated_rows_know_of_no_order(spark: SparkSession) -> None:
+    rows = frame(spark, "tx_id string, related_id string", [{"tx_id": "t", "related_id": "r"}])
+    found = ledger_entries.unrelated(rows)
+    assert found.columns == ["tx_id", "related_id", "_status", "_related_type"]
+    assert plain(found) == [("t", "r", None, None)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pyspark.sql import SparkSession
 
 from ledger.bronze import user_wallets_raw
 from ledger.money import MONEY
 from ledger.silver import wallet_snapshot
 from ledger.silver.source_order import ORDER_COLUMNS
+from ledger.window import Window
 from tests.ledger.frames import Values, by_first, frame, plain
 
 T1, T2, T3 = (f"2026-02-10T0{hour}:00:00Z" for hour in (1, 2, 3))
@@ -146,3 +149,11 @@ def test_without_superseded_gives_way_to_a_later_row_that_is_stored(spark: Spark
     assert [user for user, *_ in plain(kept.select("user_id"))] == sorted(
         user for user, (_, _, stays) in OTHERS.items() if stays
     )
+
+
+def test_is_outside_holds_for_a_snapshot_that_another_window_was_taken_in(spark: SparkSession) -> None:
+    """The KST day begins at 15:00 UTC; its end is the next one's."""
+    window = Window.of_day(date(2026, 2, 10))
+    taken = {"2026-02-09T14:59:59.999999Z": True, "2026-02-09T15:00:00Z": False, "2026-02-10T15:00:00Z": True}
+    rows = frame(spark, "at string, snapshot_ts timestamp", [{"at": at, "snapshot_ts": at} for at in taken])
+    assert by_first(rows.select("at", wallet_snapshot.is_outside(window).alias("is_outside"))) == taken
