@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 from pyspark.sql import SparkSession
 
-from ledger.delta.merge_plan import Known
 from ledger.pipelines.silver_evaluated import Evaluated, days_of
 from ledger.pipelines.silver_judged import Judged, Profile
 from ledger.silver import order_events, products
@@ -24,15 +23,16 @@ ROWS: list[Values] = [
 
 
 def test_of_keeps_every_good_row_and_what_is_known_of_it(spark: SparkSession) -> None:
-    """Every good row stays where no two share a key; what is known of the merge is not asked again."""
+    """Where no two share a key; what has been counted is not looked at again by the merge."""
     bad: Values = {"order_ref": "bad", "_reason": "wrong", "_record_json": "{}"}
     staged, good = frame(spark, STAGED, [*ROWS, bad]), frame(spark, STAGED, ROWS)
     profile = Profile(rows=5, good={DAY_1: 2, DAY_2: 1, None: 1})
-    found = Evaluated.of(Judged(order_events.SILVER, staged, good, profile, most_stored=None))
+    found = Evaluated.of(Judged(order_events.SILVER, staged, good, profile, most_stored=0))
     assert found.table is order_events.TABLE
     assert (found.rows_read, found.valid_rows, found.bad_rows) == (5, 4, 1)
     assert found.days == {DAY_1, DAY_2}
-    assert found.known == Known(profile.good, None)
+    assert found.seen is not None
+    assert (found.seen.rows, found.seen.has_stored) == (profile.good, False)
     assert [ref for (ref,) in plain(found.valid, "order_ref")] == ["a", "b", "c", "without day"]
     assert plain(found.rejected) == [("wrong", "{}")]
 

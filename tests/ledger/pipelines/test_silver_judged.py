@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
-from ledger.delta.merge_plan import Known
+from ledger.delta.row_checks import Look
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_judged import Judged, Profile, judge, repeated_keys
 from ledger.silver import order_events, products, wallet_snapshot
@@ -78,13 +78,13 @@ def test_good_rows_have_no_reason_and_no_text_and_rejected_ones_nothing_else(run
 def test_repeated_keys_are_counted_among_good_rows_alone(run: Run) -> None:
     """A key is repeated also on another day; nothing is known of a merge that has to choose."""
     found = judged(run, order_events.SILVER, order("a"), order("a", DAY_2), order("b"), order("b", **BAD))
-    assert (found.profile.repeated, found.known) == (1, None)
+    assert (found.profile.repeated, found.seen) == (1, None)
     assert plain(repeated_keys(found.good, ["order_ref", "order_source"])) == [("a", "ORDERS")]
 
 
 def test_a_good_row_without_a_required_value_is_counted_and_left_to_the_merge_to_refuse(run: Run) -> None:
     found = judged(run, products.SILVER, {"product_id": None}, {**BAD, "product_id": None})
-    assert (found.profile.incomplete, found.known) == (1, None)
+    assert (found.profile.incomplete, found.seen) == (1, None)
 
 
 def test_snapshots_taken_outside_the_window_are_counted(run: Run) -> None:
@@ -101,10 +101,10 @@ def test_stored_keys_are_found_where_a_merge_would_look(run: Run) -> None:
     stored = [order("near", "2026-01-20"), order("none", None), order("far", "2020-01-01")]
     rows = frame(run.lakehouse.spark, order_events.TABLE, stored, run_id="r")
     run.lakehouse.append(order_events.TABLE, rows, expected=len(stored))
-    for ref, most in {"near": 1, "none": 1, "far": None, "new": None}.items():
+    for ref, most in {"near": 1, "none": 1, "far": 0, "new": 0}.items():
         found = judged(run, order_events.SILVER, order(ref))
         assert (ref, found.most_stored) == (ref, most)
-        assert found.known == Known({DAY_1: 1}, most)
+        assert found.seen == Look({DAY_1: 1}, False, False, is_stored_twice=False, has_stored=most == 1)
 
 
 def test_repeated_keys_are_those_of_more_than_one_row(spark: SparkSession) -> None:
