@@ -10,6 +10,7 @@ from ledger.silver import order_events
 from ledger.window import Window
 from tests.ledger.frames import frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
+from tests.ledger.probe_tables import appended
 from tests.support import DAY_1, DAY_2
 
 
@@ -21,7 +22,7 @@ def test_related_candidates_name_orders_of_the_window_and_of_the_lookback(
     lakehouse.create(order_events.TABLE)
     stored = {"order_ref": "earlier", "order_source": "PAYMENT_ORDERS", "status": "PAID", "run_id": "r"}
     rows = frame(lakehouse.spark, order_events.TABLE, [stored], event_date_kst=DAY_1)
-    lakehouse.append(order_events.TABLE, rows, expected=1)
+    lakehouse.append(appended(order_events.TABLE), rows, expected=1)
     at = f"{DAY_2}T01:00:00Z"
     landing.put(
         "p",

@@ -18,6 +18,7 @@ from ledger.silver.silver_table import SilverTable
 from ledger.window import Window
 from tests.ledger.frames import Values, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
+from tests.ledger.probe_tables import appended
 from tests.support import DAY_1, DAY_2
 
 WINDOW = Window.of_day(DAY_1)
@@ -100,7 +101,7 @@ def test_stored_keys_are_found_where_a_merge_would_look(run: Run) -> None:
     """Also without a day, and in the lookback; a key that is stored elsewhere is not this run's."""
     stored = [order("near", "2026-01-20"), order("none", None), order("far", "2020-01-01")]
     rows = frame(run.lakehouse.spark, order_events.TABLE, stored, run_id="r")
-    run.lakehouse.append(order_events.TABLE, rows, expected=len(stored))
+    run.lakehouse.append(appended(order_events.TABLE), rows, expected=len(stored))
     for ref, most in {"near": 1, "none": 1, "far": 0, "new": 0}.items():
         found = judged(run, order_events.SILVER, order(ref))
         assert (ref, found.most_stored) == (ref, most)
