@@ -46,7 +46,7 @@ class Lakehouse:
         self.path, self.exists, self.version = tables.path, tables.exists, tables.version
         self.read, self.count, self.known_count = tables.read, tables.count, tables.known_count
         self.answer, self.ask_together = tables.answer, tables.ask_together
-        self.columns, self.validate = tables.columns, tables.validate
+        self.columns, self.column_types, self.validate = tables.columns, tables.column_types, tables.validate
 
         schemas = Schemas(tables)
         self.create, self.add_columns = schemas.create, schemas.add_columns
@@ -63,7 +63,7 @@ class Lakehouse:
         merges = Merges(tables, frames, writes)
         self.merge, self.merge_all, self.merge_row = merges.merge, merges.merge_all, merges.merge_row
         self.plan_merge, self.plan_merges = merges.plan_merge, merges.plan_merges
-        self.commit_merge = merges.commit_merge
+        self.looks, self.commit_merge = merges.looks, merges.commit_merge
         self.refuse_stored_twice = merges.refuse_stored_twice
         partitions = Partitions(tables, frames, writes)
         self.replace_partition, self.delete_before = partitions.replace_partition, partitions.delete_before

@@ -28,7 +28,8 @@ class Request:
     ``differ``: the columns whose difference rewrites a stored row (default: all but the key); ``touch``: columns that
     are set, alone, where only they differ; ``update_when``: a further condition on the stored row ``t`` and the source
     row ``s``; ``delete_when``: the stored rows that go when the source does not have them. A source with the column
-    FATE says row by row what it does (:class:`ledger.delta.merge_sql.Change`).
+    FATE says row by row what it does (:class:`ledger.delta.merge_sql.Change`). ``seen``: what :meth:`Merges.looks` has
+    told of the very rows of ``source``, which has the contract's columns then.
     """
 
     table: Table
@@ -38,10 +39,11 @@ class Request:
     touch: Sequence[str] = ()
     update_when: str = "true"
     delete_when: str | None = None
+    seen: Look | None = None
 
     @cached_property
     def has_fates(self) -> bool:
-        return FATE in self.source.columns
+        return self.seen is None and FATE in self.source.columns
 
     @cached_property
     def rows(self) -> DataFrame:
@@ -81,20 +83,32 @@ class Merges:
         """
         stored = [self._checked(request) for request in requests]
         # With fates the source is made from the stored rows.
-        asked = [
-            (r.table, r.rows, None if r.has_fates else beside, r.delete_when)
-            for r, beside in zip(requests, stored, strict=True)
-        ]
-        seen = looks(asked)
+        asked = {
+            n: (r.table, r.rows, None if r.has_fates else stored[n], r.delete_when)
+            for n, r in enumerate(requests)
+            if r.seen is None
+        }
+        looked = dict(zip(asked, looks([*asked.values()]), strict=True))
+        seen = [r.seen or looked[n] for n, r in enumerate(requests)]
         return side_by_side([partial(self._plan, *each) for each in zip(requests, stored, seen, strict=True)])
 
+    def looks(self, sources: Sequence[tuple[Table, DataFrame, Scope]]) -> list[Look]:
+        """Look at rows that are to be merged, and whether the scope stores their keys, before it is known which of them
+        will be. One query; ``Request.seen`` takes what it tells."""
+        return looks([(table, rows, self._stored(table, scope), None) for table, rows, scope in sources])
+
     def _checked(self, request: Request) -> DataFrame | None:
-        """The stored rows of the request's scope; None where the log knows that there are none."""
+        """The stored rows that the request is compared with."""
         refuse_other_write(request.table, "merge", "scd2")
-        check_types(request.table, request.rows)
-        if not request.has_fates and self._tables.known_count(request.table, request.scope) == 0:
-            return None
-        return self._tables.read(request.table, request.scope)
+        if request.seen is None:
+            check_types(request.table, request.rows)
+        if request.has_fates:
+            return self._tables.read(request.table, request.scope)
+        return self._stored(request.table, request.scope)
+
+    def _stored(self, table: Table, scope: Scope) -> DataFrame | None:
+        """The stored rows of the scope; None where the log knows that there are none."""
+        return None if self._tables.known_count(table, scope) == 0 else self._tables.read(table, scope)
 
     def _plan(self, request: Request, stored: DataFrame | None, seen: Look) -> MergePlan:
         table, name_user = request.table, self._frames.name_user

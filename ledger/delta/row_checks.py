@@ -62,6 +62,8 @@ def look(table: Table, source: DataFrame, stored: DataFrame | None = None, *, ow
 
 def looks(asked: Sequence[tuple[Table, DataFrame, DataFrame | None, str | None]]) -> list[Look]:
     """:func:`look` at the rows of several tables. One query."""
+    if not asked:
+        return []
     frames = [_profile(*one).withColumn("_number", F.lit(n)) for n, one in enumerate(asked)]
     found: list[list[Row]] = [[] for _ in asked]
     for row in reduce(DataFrame.unionAll, frames).collect():
@@ -82,12 +84,12 @@ def _profile(table: Table, source: DataFrame, stored: DataFrame | None, own: str
     if stored is not None:
         counts = (zero, zero, F.lit(1), F.expr(f"CASE WHEN {own or 'true'} THEN 1 ELSE 0 END"))
         nowhere = F.lit(None).cast("date").alias("_part")
+        if own is None:  # of a long history only the few keys that the source has are grouped
+            stored = _of_the_source(table, stored, source)
         rows = rows.unionAll(stored.alias("t").select(*table.key, nowhere, *map(_named, counts, _MARKS)))
     if table.key:
         sums = [F.sum(name).alias(name) for name in _MARKS]
         rows = rows.groupBy(*table.key).agg(F.max("_part").alias("_part"), *sums)
-        if stored is not None and own is None:
-            rows = rows.where("_given > 0")
     most = [F.max(name).cast("bigint").alias(name) for name in _MARKS]
     return rows.groupBy("_part").agg(F.sum("_given").cast("bigint").alias("_rows"), *most)
 
@@ -128,11 +130,16 @@ def repeated(
     """A few of the keys (those of ``source`` alone where it is given) that several of the ``own`` rows share."""
     keys = list(table.key)
     if source is not None:
-        on = [F.col(f"t.{key}").eqNullSafe(F.col(f"s.{key}")) for key in keys]
-        rows = rows.alias("t").join(source.select(*keys).alias("s"), on, "left_semi")
+        rows = _of_the_source(table, rows, source)
     mine = F.expr(f"CASE WHEN {own or 'true'} THEN 1 ELSE 0 END")
     counted = rows.alias("t").groupBy(*keys).agg(F.sum(mine).alias("_rows"))
     return counted.where("_rows > 1").limit(_SHOWN_OFFENDERS).collect()
+
+
+def _of_the_source(table: Table, stored: DataFrame, source: DataFrame) -> DataFrame:
+    """The stored rows whose key the source has."""
+    on = [F.col(f"t.{key}").eqNullSafe(F.col(f"s.{key}")) for key in table.key]
+    return stored.alias("t").join(source.select(*table.key).alias("s"), on, "left_semi")
 
 
 def _is_incomplete(table: Table) -> str:

@@ -151,7 +151,7 @@ def _hold_gate(item: Evaluated, rules: RuleBook, outcome: Outcome) -> None:
 def _merge_all(run: Run, computed: Computed, outcome: Outcome) -> Journal:
     """Plan all merges, note the days that will change, commit them, note that they are done."""
     window = computed.window
-    plans = side_by_side([partial(planned, run, window, item) for item in computed.tables])
+    plans = planned(run, window, computed.tables)
     changes = begin(run, window, plans)
     try:
         merges = [partial(run.lakehouse.commit_merge, plan) for plan in plans]

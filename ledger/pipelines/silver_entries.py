@@ -46,7 +46,7 @@ def settle_entries(run: Run, window: Window, item: Judged, events: Evaluated | N
     orders, found = CorrectedOrders.of(events), Evaluated.of(item)
     tainted = find_tainted(run, window, SILVER)
     is_plain = tainted is None and orders is None
-    if is_plain and not item.most_stored and not item.profile.repeated:
+    if is_plain and not (item.look.has_stored or item.look.is_given_twice):
         return found  # the common case: no key has two rows or a stored entry
     lakehouse, related = run.lakehouse, _related(run, window, orders)
     stored = lakehouse.read(TABLE, search_scope(run, window, SILVER, found.days))

@@ -67,7 +67,7 @@ class Evaluated:
             valid_rows=profile.good_rows,
             bad_rows=profile.bad_rows,
             days=profile.days,
-            seen=item.seen,
+            seen=item.look,
         )
 
     @property

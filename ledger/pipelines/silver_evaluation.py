@@ -66,11 +66,11 @@ def _latest(run: Run, window: Window, item: Judged, _related: Evaluated | None) 
     """A table of which the latest row per key stays."""
     silver, good, keys = item.silver, item.good, list(item.silver.contract.key)
     found = Evaluated.of(item)
-    if item.profile.repeated:  # in the common case no key needs an order
+    if item.look.is_given_twice:  # in the common case no key needs an order
         repeated = run.lakehouse.stage(repeated_keys(good, keys))
         single, several = good.join(repeated, keys, "left_anti"), good.join(repeated, keys, "left_semi")
         valid = run.lakehouse.stage(single.unionByName(silver.collapse(several)))
-        found = replace(found, valid=valid, valid_rows=valid.count())
+        found = replace(found, valid=valid, valid_rows=valid.count(), seen=None)
     tainted = find_tainted(run, window, silver)
     return found if tainted is None else _corrected(run, window, found, tainted)
 

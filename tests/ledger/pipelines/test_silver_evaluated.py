@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from pyspark.sql import SparkSession
 
+from ledger.delta.row_checks import Look
 from ledger.pipelines.silver_evaluated import Evaluated, days_of
 from ledger.pipelines.silver_judged import Judged, Profile
 from ledger.silver import order_events, products
@@ -27,12 +28,12 @@ def test_of_keeps_every_good_row_and_what_is_known_of_it(spark: SparkSession) ->
     bad: Values = {"order_ref": "bad", "_reason": "wrong", "_record_json": "{}"}
     staged, good = frame(spark, STAGED, [*ROWS, bad]), frame(spark, STAGED, ROWS)
     profile = Profile(rows=5, good={DAY_1: 2, DAY_2: 1, None: 1})
-    found = Evaluated.of(Judged(order_events.SILVER, staged, good, profile, most_stored=0))
+    look = Look({DAY_1: 2, DAY_2: 1, None: 1}, False, False, False, False)
+    found = Evaluated.of(Judged(order_events.SILVER, staged, good, profile, look))
     assert found.table is order_events.TABLE
     assert (found.rows_read, found.valid_rows, found.bad_rows) == (5, 4, 1)
     assert found.days == {DAY_1, DAY_2}
-    assert found.seen is not None
-    assert (found.seen.rows, found.seen.has_stored) == (profile.good, False)
+    assert found.seen is look
     assert [ref for (ref,) in plain(found.valid, "order_ref")] == ["a", "b", "c", "without day"]
     assert plain(found.rejected) == [("wrong", "{}")]
 

@@ -12,7 +12,7 @@ from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.row_checks import Look
 from ledger.pipelines.attempt import Run
-from ledger.pipelines.silver_judged import Judged, Profile, judge, repeated_keys
+from ledger.pipelines.silver_judged import Judged, Profile, as_stored, judge, repeated_keys
 from ledger.silver import order_events, products, wallet_snapshot
 from ledger.silver.silver_table import SilverTable
 from ledger.window import Window
@@ -76,16 +76,28 @@ def test_good_rows_have_no_reason_and_no_text_and_rejected_ones_nothing_else(run
     assert plain(found.rejected) == [("wrong", "{}")]
 
 
-def test_repeated_keys_are_counted_among_good_rows_alone(run: Run) -> None:
-    """A key is repeated also on another day; nothing is known of a merge that has to choose."""
+def test_repeated_keys_are_seen_among_good_rows_alone(run: Run) -> None:
+    """A key is repeated also on another day."""
     found = judged(run, order_events.SILVER, order("a"), order("a", DAY_2), order("b"), order("b", **BAD))
-    assert (found.profile.repeated, found.seen) == (1, None)
+    assert found.look.is_given_twice
     assert plain(repeated_keys(found.good, ["order_ref", "order_source"])) == [("a", "ORDERS")]
+    assert not judged(run, order_events.SILVER, order("b"), order("b", **BAD)).look.is_given_twice
 
 
-def test_a_good_row_without_a_required_value_is_counted_and_left_to_the_merge_to_refuse(run: Run) -> None:
-    found = judged(run, products.SILVER, {"product_id": None}, {**BAD, "product_id": None})
-    assert (found.profile.incomplete, found.seen) == (1, None)
+def test_a_good_row_without_a_required_value_is_seen_and_left_to_the_merge_to_refuse(run: Run) -> None:
+    assert judged(run, products.SILVER, {"product_id": None}).look.is_incomplete
+    assert not judged(run, products.SILVER, {"product_id": 1}, {**BAD, "product_id": None}).look.is_incomplete
+
+
+def test_as_stored_has_the_contract_s_columns_with_this_run_and_the_deciding_rule(run: Run) -> None:
+    wallets = frame(run.lakehouse.spark, "user_id string, snapshot_ts timestamp, " + ", ".join(
+        f"{name} string" for name in ("snapshot_date_kst", "balance_available", "balance_frozen", "balance_total",
+                                      "source_updated_at", "_batch_id")), [{"user_id": "u"}])  # fmt: skip
+    found = as_stored(run, wallet_snapshot.SILVER, wallets)
+    assert found.columns == list(wallet_snapshot.TABLE.column_names)
+    assert plain(found, "user_id", "run_id", "rule_id") == [
+        ("u", "run", run.rules["silver/bad_records_rate"].rule_id)
+    ]
 
 
 def test_snapshots_taken_outside_the_window_are_counted(run: Run) -> None:
@@ -102,10 +114,9 @@ def test_stored_keys_are_found_where_a_merge_would_look(run: Run) -> None:
     stored = [order("near", "2026-01-20"), order("none", None), order("far", "2020-01-01")]
     rows = frame(run.lakehouse.spark, order_events.TABLE, stored, run_id="r")
     run.lakehouse.append(appended(order_events.TABLE), rows, expected=len(stored))
-    for ref, most in {"near": 1, "none": 1, "far": 0, "new": 0}.items():
+    for ref, is_stored in {"near": True, "none": True, "far": False, "new": False}.items():
         found = judged(run, order_events.SILVER, order(ref))
-        assert (ref, found.most_stored) == (ref, most)
-        assert found.seen == Look({DAY_1: 1}, False, False, is_stored_twice=False, has_stored=most == 1)
+        assert (ref, found.look) == (ref, Look({DAY_1: 1}, False, False, False, has_stored=is_stored))
 
 
 def test_repeated_keys_are_those_of_more_than_one_row(spark: SparkSession) -> None:
