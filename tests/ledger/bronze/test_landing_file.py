@@ -1,16 +1,22 @@
-"""Which version of a landing file counts, by the events of its path (spec sections 2 and 4). Pure."""
+"""Which version of a landing file counts, by the events of its path (spec sections 2 and 4)."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from pyspark.sql import SparkSession
+
 from ledger.bronze.landing_file import (
+    TABLE,
     LandingEvent,
     Status,
     dead_versions,
     live_versions,
+    newest_change_rows,
     newest_versions,
 )
+from ledger.instants import from_micros
+from tests.ledger.frames import Values, by_first, frame
 
 START = datetime(2026, 2, 3, tzinfo=UTC)
 # path: what was said of which content, in this order; the content that counts, and those that do not any more.
@@ -57,4 +63,20 @@ def test_newest_versions_are_decided_by_loads_and_withdrawals_alone() -> None:
         path: next((status, sha256) for status, sha256 in said[::-1] if status in ("loaded", "withdrawn"))
         for path, (said, *_) in SAID.items()
         if path != "never loaded"
+    }
+
+
+def test_newest_change_rows_are_per_landing_day_and_of_live_rows_alone(spark: SparkSession) -> None:
+    """A file that failed or was skipped changes no row that counts."""
+    said: list[Values] = [
+        {"landing_date_kst": f"2026-02-0{day}", "status": status, "at": START + timedelta(seconds=second)}
+        for day, status, second in [
+            (1, "loaded", 1), (1, "superseded", 2), (1, "failed", 9),
+            (2, "withdrawn", 5), (2, "loaded", 3), (2, "skipped", 8), (3, "failed", 7),
+        ]
+    ]  # fmt: skip
+    found = by_first(newest_change_rows(frame(spark, TABLE, said)))
+    assert {str(day): from_micros(at) for day, at in found.items()} == {
+        "2026-02-01": START + timedelta(seconds=2),
+        "2026-02-02": START + timedelta(seconds=5),
     }

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from ledger.bronze.landing_names import Kind, LeftOutName, day_folder, judge_name, kind_of, landing_day
+from ledger.bronze.landing_names import (
+    Kind,
+    LeftOutName,
+    day_folder,
+    judge_name,
+    kind_of,
+    landing_day,
+    local_root,
+)
 
 KINDS: dict[str, Kind | None] = {
     "a.jsonl": Kind("json", False),
@@ -62,3 +71,19 @@ def test_day_folder_is_read_back_by_landing_day() -> None:
 )
 def test_landing_day_is_in_exactly_one_spelling(folder: str) -> None:
     assert landing_day(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("landing", "root"),
+    [
+        ("/data/land [1]", "/data/land [1]"),
+        ("/Volumes/main/land", "/Volumes/main/land"),
+        ("landing", "landing"),
+        ("file:///data/land%20ing", "/data/land ing"),
+        ("FILE:///data", "/data"),
+        ("s3://bucket/landing", None),
+        ("abfss://container@account.dfs.core.windows.net/landing", None),
+    ],
+)
+def test_local_root_is_a_folder_of_this_host_by_path_or_file_uri(landing: str, root: str | None) -> None:
+    assert local_root(landing) == (Path(root) if root else None)

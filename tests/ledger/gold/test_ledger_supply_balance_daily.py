@@ -9,16 +9,26 @@ from pyspark.sql import SparkSession
 
 from ledger.gold.ledger_supply_balance_daily import (
     issued_flow_per_day,
+    issued_total,
     last_snapshots,
     supply_row,
     wallet_total,
 )
-from ledger.silver import ledger_entries, wallet_snapshot
+from ledger.silver import ledger_daily_flow, ledger_entries, wallet_snapshot
 from tests.ledger.frames import Values, by_first, frame, plain
 from tests.support import DAY_1
 
 T1, T2, T3 = (f"2026-02-10T0{hour}:00:00Z" for hour in (1, 2, 3))
 HUGE = "999999999999999999999999999999999999.99"
+
+
+def test_issued_total_is_the_sum_of_all_flows_and_0_without_one(spark: SparkSession) -> None:
+    flows: list[Values] = [
+        {"event_date_kst": DAY_1, "issued_flow": amount} for amount in (HUGE, "-0.99", None)
+    ]
+    rows = frame(spark, ledger_daily_flow.TABLE, flows)
+    assert plain(issued_total(rows)) == [("999999999999999999999999999999999999.00",)]
+    assert plain(issued_total(rows.where("false"))) == [("0.00",)]
 
 
 def test_issued_flow_per_day_adds_mint_and_charge_less_burn_and_withdraw(spark: SparkSession) -> None:

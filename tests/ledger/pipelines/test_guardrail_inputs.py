@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from ledger.delta.lakehouse import Lakehouse
-from ledger.pipelines.guardrail_inputs import INPUTS, Measured, first_landing_day, measure
+from ledger.instants import from_micros
+from ledger.pipelines.guardrail_inputs import (
+    INPUTS,
+    Measured,
+    counted,
+    first_landing_day,
+    measure,
+    newest_arrival,
+)
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.rule_loading import load_seed
 from ledger.rules import RuleBook
@@ -88,7 +97,8 @@ def entry(tx: str | None, **more: object) -> Record:
 def measured(landing: HandLanding, window: Window = WINDOW, zero_windows_before: int = 0) -> Measured:
     run = landing.run("r")
     landed = landing_of(run, window, run.lookback_days)
-    return measure(run, LEDGER, window, landed, zero_windows_before=zero_windows_before)
+    before = {LEDGER.table.name: zero_windows_before}
+    return measure(run, window, landed, zero_windows_before=before)[0]
 
 
 def since(hour: int, minute: int = 0, second: int = 0) -> int:
@@ -143,3 +153,34 @@ def test_measure_leaves_out_rows_that_do_not_count(landing: HandLanding) -> None
 
 def test_first_landing_day_is_the_day_before_the_lookback(landing: HandLanding) -> None:
     assert first_landing_day(landing.run("r"), WINDOW.end) == date(2026, 1, 7)
+
+
+def test_counted_groups_rows_without_a_key_apart(spark: SparkSession) -> None:
+    """(rows, with a key, distinct keys, bad): a null in any part of a key is no key; no row gives nulls."""
+    columns = ("rows", "keyed", "distinct_keys", "bad")
+    keys: list[Values] = [
+        {"tx_id": t, "wallet_id": w} for t, w in [("a", "u"), ("a", "u"), ("b", None), (None, "u")]
+    ]
+    rows = frame(spark, LEDGER.table, keys)
+    key = (F.col("tx_id"), F.col("wallet_id"))
+    bad = F.when(F.col("tx_id") == "a", F.lit("why"))
+    assert plain(counted(rows, key, bad), *columns) == [(4, 2, 1, 2)]
+    assert plain(counted(rows, key[:1], bad), *columns) == [(4, 3, 2, 2)]
+    assert plain(counted(rows.where("false"), key, bad), *columns) == [(None, None, 0, None)]
+
+
+def test_newest_arrival_looks_at_arrivals_and_events_of_the_interval(spark: SparkSession) -> None:
+    """Both ends count; either clock may be missing."""
+    day = datetime(2026, 2, 11, tzinfo=UTC)
+    cases: dict[str, tuple[list[tuple[str | None, str | None]], datetime | None]] = {
+        "the later of both": ([(T1, T2), (T2, None)], day.replace(hour=2)),
+        "only an event": ([(None, T1)], day.replace(hour=1)),
+        "at the end": ([("2026-02-11T03:00:00Z", None)], day.replace(hour=3)),
+        "after the end": ([("2026-02-11T03:00:00.000001Z", T1)], day.replace(hour=1)),
+        "before the start": ([("2026-02-10T23:59:59.999999Z", None)], None),
+        "at the start": ([("2026-02-11T00:00:00Z", None)], day),
+    }
+    for case, (clocks, expected) in cases.items():
+        rows = frame(spark, LEDGER.table, [{"ingested_at": i, "created_at": c} for i, c in clocks])
+        (row,) = newest_arrival(rows, "created_at", earliest=day, end=day.replace(hour=3)).collect()
+        assert from_micros(row["newest"]) == expected, case

@@ -12,9 +12,8 @@ from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.gold import fact_payment_anonymized, ledger_supply_balance_daily, ops_payment_refund_daily
 from ledger.gold.restatement_log import TABLE as RESTATEMENT_LOG
-from ledger.pipelines.attempt import Outcome, Restatement, Run
-from ledger.pipelines.restatement import note_changes, note_total, restatements
-from ledger.window import Window
+from ledger.pipelines.attempt import Restatement, Run
+from ledger.pipelines.restatement import note_changes, note_total, restated_facts, restatements
 from tests.ledger.frames import Values, frame, plain
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
 from tests.ledger.probe_tables import appended
@@ -33,10 +32,9 @@ def run(lakehouse: Lakehouse, tmp_path: Path) -> Run:
     return HandLanding(lakehouse, lenient_rules(tmp_path)).run("again")
 
 
-def outcome(*, caused_by: str | None = "silver-2") -> Outcome:
+def restated(*, caused_by: str | None = "silver-2") -> Restatement | None:
     """Of a day that was controlled before, and changed by this run since."""
-    because = Restatement("pipeline_b", DAY_1, caused_by, "batch-9", str(DAY_1)) if caused_by else None
-    return Outcome(Window.of_day(DAY_1), restated=because)
+    return Restatement("pipeline_b", DAY_1, caused_by, "batch-9", str(DAY_1)) if caused_by else None
 
 
 def stored(run: Run, table: Table, rows: list[Values]) -> None:
@@ -69,7 +67,7 @@ def test_note_changes_names_each_figure_that_differs_by_row(run: Run) -> None:
         refunds(None, 2, 2, "1", run_id="again"),
     ]
     stored(run, REFUNDS, before)
-    note_changes(run, outcome(), REFUNDS, frame(run.lakehouse.spark, REFUNDS, after))
+    note_changes(run, restated(), REFUNDS, frame(run.lakehouse.spark, REFUNDS, after))
     assert noted(run, *FIGURES) == [
         ("gone", "refund_rate", "1.000000", None, "-1.000000"),
         ("gone", "refunded_cnt", "1.000000", None, "-1.000000"),
@@ -99,18 +97,16 @@ def test_note_changes_notes_the_same_change_once_whichever_run_finds_it(run: Run
     """INV-35: a rerun after a crash between note and result, under another run id; a new cause is another change."""
     stored(run, SUPPLY, [{"date_kst": DAY_1, "issued_supply": 1, "wallet_total_balance": 0, "diff_amount": 1,
                           "is_ok": "false", "run_id": "first"}])  # fmt: skip
-    first = outcome()
-    note_changes(run, first, SUPPLY, supply(run, "3.00", "3.00"))
+    cause = restated()
+    figures = note_changes(run, cause, SUPPLY, supply(run, "3.00", "3.00"))
     expected = [(None, "diff_amount", "1.000000", "3.000000", "2.000000"),
                 (None, "issued_supply", "1.000000", "3.000000", "2.000000")]  # fmt: skip
     assert noted(run, *FIGURES) == expected
-    assert first.facts["restated_ledger_supply_balance_daily"] == 2
-    assert first.facts["restated_because_of"] == "batch-9"
-    other, second = replace(run, run_id="after crash"), outcome()
-    note_changes(other, second, SUPPLY, supply(other, "3.00", "3.00"))
+    assert figures == 2
+    other = replace(run, run_id="after crash")
+    assert note_changes(other, cause, SUPPLY, supply(other, "3.00", "3.00")) == 0
     assert noted(run, *FIGURES) == expected
-    assert second.facts == {}
-    note_changes(run, outcome(caused_by="silver-3"), SUPPLY, supply(run, "3.00", "3.00"))
+    note_changes(run, restated(caused_by="silver-3"), SUPPLY, supply(run, "3.00", "3.00"))
     assert len(noted(run, *FIGURES)) == 4
     (shown,) = [r for r in restatements(run.lakehouse) if r["caused_by_runs"] == "silver-3"]
     assert (shown["figures"], shown["supply_moved"]) == (4, "4.000000")
@@ -120,8 +116,8 @@ def test_note_changes_is_silent_on_a_first_run_and_where_nothing_differs(run: Ru
     """INV-35"""
     same = refunds("m", 1, 0, "0")
     stored(run, REFUNDS, [same])
-    note_changes(run, outcome(caused_by=None), REFUNDS, frame(run.lakehouse.spark, REFUNDS, []))
-    note_changes(run, outcome(), REFUNDS, frame(run.lakehouse.spark, REFUNDS, [{**same, "run_id": "again"}]))
+    note_changes(run, restated(caused_by=None), REFUNDS, frame(run.lakehouse.spark, REFUNDS, []))
+    note_changes(run, restated(), REFUNDS, frame(run.lakehouse.spark, REFUNDS, [{**same, "run_id": "again"}]))
     assert noted(run, *FIGURES) == []
 
 
@@ -130,12 +126,24 @@ def test_note_total_names_no_row_of_the_mart(run: Run) -> None:
     payment = {"date_kst": DAY_1, "user_key": "k", "run_id": "first"}
     stored(run, MART, [{**payment, "amount": "1.50"}, {**payment, "amount": None}])
     rows = [{**payment, "amount": "1.50"}, {**payment, "amount": "70"}, {**payment, "amount": None}]
-    note_total(run, outcome(), MART, frame(run.lakehouse.spark, MART, rows), "amount")
+    note_total(run, restated(), MART, frame(run.lakehouse.spark, MART, rows), "amount")
     assert noted(run, *FIGURES, "previous_run_id") == [
         (None, "amount_total", "1.500000", "71.500000", "70.000000", "first"),
         (None, "rows", "2.000000", "3.000000", "1.000000", "first"),
     ]
-    note_total(run, outcome(), MART, frame(run.lakehouse.spark, MART, rows), "amount")
+    note_total(run, restated(), MART, frame(run.lakehouse.spark, MART, rows), "amount")
     assert len(noted(run, *FIGURES)) == 2
-    note_total(run, outcome(caused_by=None), MART, frame(run.lakehouse.spark, MART, []), "amount")
+    note_total(run, restated(caused_by=None), MART, frame(run.lakehouse.spark, MART, []), "amount")
     assert len(noted(run, *FIGURES)) == 2
+
+
+def test_restated_facts_name_the_tables_with_changed_figures_and_the_cause() -> None:
+    noted_figures = {"ops_payment_refund_daily": 2, "ledger_supply_balance_daily": 0}
+    assert restated_facts(restated(), noted_figures) == {
+        "restated_ops_payment_refund_daily": 2,
+        "restated_because_of": "batch-9",
+    }
+    assert restated_facts(restated(), {"ledger_supply_balance_daily": 0}) == {}
+    assert restated_facts(None, {}) == {}
+    unknown = Restatement("pipeline_b", DAY_1)
+    assert restated_facts(unknown, {"t": 1})["restated_because_of"] == "unknown"

@@ -6,12 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from ledger.delta.lakehouse import Lakehouse
 from ledger.due import days_due
+from ledger.pipelines.silver_relations import with_decided_relation
+from ledger.silver import ledger_entries
+from ledger.window import Window
+from tests.ledger.frames import by_first
 from tests.ledger.pipelines.landed_by_hand import HandLanding, lenient_rules
 from tests.ledger.pipelines.test_superseded_rows import LEDGER, PAYMENTS, entry, payment
 from tests.support import DAY_1, DAY_2, Home
+
+ENTRIES = ledger_entries.TABLE
 
 
 def test_a_rerun_of_an_older_day_leaves_relations_alone_and_says_which_day_has_to_decide_again(
@@ -36,6 +43,12 @@ def test_a_rerun_of_an_older_day_leaves_relations_alone_and_says_which_day_has_t
             "waits": (None, None),
         }
         assert relations(home) == decided
+        nothing = F.lit(None).cast("string")
+        blind = lakehouse.read(ENTRIES).withColumns(dict.fromkeys(("related_type", "status"), nothing))
+        seen = with_decided_relation(landing.run("r"), Window.of_day(DAY_1), blind, lakehouse.read(ENTRIES))
+        assert by_first(seen, "tx_id", "related_type", "status") == decided | {"own": (None, None)}
+        last = with_decided_relation(landing.run("r"), Window.of_day(DAY_2), blind, lakehouse.read(ENTRIES))
+        assert last is blind  # no later day is done, and nothing is asked
         landing.put("a", PAYMENTS, DAY_1, payment("p1", "PAID"))
         landing.put("late", PAYMENTS, DAY_1, payment("late", "REFUNDED"))
         landing.silver(DAY_1)
