@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,9 +72,9 @@ def ledgerctl(*arguments: object) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def hear_ctrl_c() -> None:
-    """For a child process: a suite that runs in a script's background ignores Ctrl-C, and its children would, too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# Before a command, so that it hears Ctrl-C: a suite that runs in a script's background ignores it, and its children
+# would, too. Not ``preexec_fn``, whose fork of a process with gRPC's threads now and then aborts in the child.
+HEARS_CTRL_C = ("env", "--default-signal=INT")
 
 
 @dataclass(frozen=True)

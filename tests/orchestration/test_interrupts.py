@@ -15,7 +15,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from configs.settings import ROOT, load_settings
 from orchestration.launch import dagster_instance
-from tests.support import DAY_2, Home, Template, difference, hear_ctrl_c, ledgerctl
+from tests.support import DAY_2, HEARS_CTRL_C, Home, Template, difference, ledgerctl
 
 EXHAUSTIVE = bool(os.environ.get("LEDGER_TEST_EXHAUSTIVE"))
 LIMIT_SEC = 15
@@ -42,11 +42,10 @@ pytestmark = pytest.mark.skipif(load_settings().spark.engine != "sail", reason="
 def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as err:
         return subprocess.Popen(
-            [sys.executable, "-m", "orchestration.cli", *arguments],
+            [*HEARS_CTRL_C, sys.executable, "-m", "orchestration.cli", *arguments],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=err,
-            preexec_fn=hear_ctrl_c,
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from configs.settings import ROOT
 from tests.orchestration.requests_sent import BY_GET, Sent, status_of
 from tests.orchestration.served import free_port
-from tests.support import Home, hear_ctrl_c
+from tests.support import HEARS_CTRL_C, Home
 
 _PATIENCE_SEC = 120
 
@@ -23,14 +23,13 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes_on_ctrl_c(home: Home)
     port = free_port()
     home.root.mkdir()
     with (home.root / "ui.log").open("w") as log:
-        command = [sys.executable, "-m", "orchestration.ui", "--port", str(port)]
+        command = [*HEARS_CTRL_C, sys.executable, "-m", "orchestration.ui", "--port", str(port)]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=hear_ctrl_c,
         )
     try:
         deadline = time.monotonic() + _PATIENCE_SEC
