@@ -70,7 +70,7 @@ def on_day(lakehouse: Lakehouse, table: Table, day: date | None, day_of: DayOf =
     """The rows of a KST day: by the table's date column; a quarantined row's business day is that of its window."""
     if day is None:
         return lakehouse.read(table)
-    if table != bad_records.TABLE or day_of == "partition":
+    if table.partition_by != bad_records.DETECTED or day_of == "partition":
         return lakehouse.read(table, Scope.of([day]))
     # Evaluated on its window's day or later, so earlier partitions are not read.
     return lakehouse.read(table, Scope(start=day)).where(ends_on(day))

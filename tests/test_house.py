@@ -33,6 +33,18 @@ def _headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_no_module_asks_which_table_it_has() -> None:
+    """What differs between tables is said by the table: in its contract, or in its ``SilverTable``."""
+    asks = re.compile(r"\b(table|name|source_table) ?(is|is not|==|!=|in|not in) ?\(?[\w.]*\bTABLE\b")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path, text in _sources(*PRODUCT)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if asks.search(line) and not line.lstrip().startswith("for ")  # a loop over tables
+    ]
+    assert not found
+
+
 def test_every_invariant_is_named_by_a_test() -> None:
     numbered = set(re.findall(r"^\| (INV-\d+)", (ROOT / "docs/invariants.md").read_text(), re.MULTILINE))
     tested = {number for _, text in _sources("tests") for number in re.findall(r"INV-\d+", text)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial, reduce
@@ -72,27 +72,28 @@ def compute(run: Run, window: Window) -> SupplyOps:
         F.col("order_source") == order_events.PAYMENT_ORDERS
     )
     of_day = payments.where(F.col("event_date_kst") == lit_date(day))
-    frames = [
-        (admin_tx_search.TABLE, admin_tx_search.search_rows(entries, payments, run_id=run.run_id)),
-        (
+    planned = [
+        DayRows(
+            admin_tx_search.TABLE,
+            admin_tx_search.search_rows(entries, payments, run_id=run.run_id),
+            has_figures=False,  # it lists entries
+        ),
+        DayRows(
             ops_ledger_pairing_quality_daily.TABLE,
             ops_ledger_pairing_quality_daily.pairing_quality(entries, day=day, run_id=run.run_id),
         ),
         *[
-            (
+            DayRows(
                 of.TABLE,
                 outcome_per_merchant(of.TABLE, of_day, statuses=of.STATUSES, day=day, run_id=run.run_id),
             )
             for of in (ops_payment_failure_daily, ops_payment_refund_daily)
         ],
     ]
-    stages: list[Callable[[], Any]] = [partial(lakehouse.stage, frame) for _, frame in frames]
+    stages: list[Callable[[], Any]] = [partial(lakehouse.stage, result.rows) for result in planned]
     stages.append(partial(_supply_row, run, window, rule))
     *staged, supply = side_by_side(stages)
-    results = [
-        DayRows(table, rows, has_figures=table.name != admin_tx_search.TABLE.name)  # it lists entries
-        for (table, _), rows in zip(frames, staged, strict=True)
-    ]
+    results = [replace(result, rows=rows) for result, rows in zip(planned, staged, strict=True)]
     restated = restatement_of(run, PIPELINE_B.name, window, upstream)
     results = [*_supply_results(run, window, supply, rule), *results]
     return SupplyOps(window, upstream, restated, supply, rule, tuple(results))
