@@ -21,7 +21,7 @@ from ledger.delta.merge_sql import FATE
 from ledger.delta.scope import Scope
 from ledger.errors import ContractError, KeyViolationError, StorageError
 from ledger.faults import first_line
-from tests.ledger.probe_tables import BOTH_DAYS, DAY, ITEMS, NEXT, PER_MERCHANT, items, stored
+from tests.ledger.probe_tables import APPENDED, BOTH_DAYS, DAY, ITEMS, NEXT, PER_MERCHANT, items, stored
 
 ROW_1 = ("a", DAY, Decimal("1.00"), "x", "r1")
 ROW_2 = ("b", DAY, Decimal("2.00"), None, "r1")
@@ -277,3 +277,48 @@ def test_a_row_is_not_removed_that_became_another_meanwhile(lake: Lakehouse) -> 
     source = fated(lake, removes=changed).unionByName(fated(lake, removes=gone))
     assert lake.commit_merge(lake.plan_merge(ITEMS, source, scope=BOTH_DAYS)) == WriteResult()
     assert stored(lake, ITEMS) == [ROW_1, ROW_2]
+
+
+def test_rows_that_were_looked_at_are_merged_without_a_second_look(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several tables in one look: rows per partition, and whether their keys are stored; the merge is as without it."""
+    changed, fresh = ("a", DAY, Decimal("1.50"), "x", "r2"), ("c", NEXT, None, None, "r2")
+    merchants = lake.rows(PER_MERCHANT, [{"day": DAY, "merchant": None, "total": 1}])
+    sources = [
+        (ITEMS, items(lake, fresh), BOTH_DAYS),
+        (ITEMS, items(lake, changed, fresh), BOTH_DAYS),
+        (PER_MERCHANT, merchants, Scope.of([DAY])),
+    ]
+    looks = lake.looks(sources)
+    assert [(look.rows, look.has_stored) for look in looks] == [
+        ({NEXT: 1}, False),
+        ({DAY: 1, NEXT: 1}, True),
+        ({DAY: 1}, False),
+    ]
+    assert not any(look.is_incomplete or look.is_given_twice or look.is_stored_twice for look in looks)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the rows were looked at again")
+
+    monkeypatch.setattr("ledger.delta.row_checks._profile", refuse)
+    for (table, rows, scope), look, written in zip(
+        sources[1:], looks[1:], [WriteResult(inserted=1, updated=1), WriteResult(inserted=1)], strict=True
+    ):
+        assert lake.merge(table, rows, scope=scope, seen=look) == written
+    assert stored(lake, ITEMS) == [changed, ROW_2, fresh]
+
+
+def test_a_look_tells_what_a_merge_would_refuse(lake: Lakehouse) -> None:
+    """INV-04: a null in a required column, a key twice here or there; a merge that is told refuses as one that looks."""
+    lake.append(APPENDED, items(lake, ROW_2), expected=1)
+    null = items(lake, ("n", DAY, None, None, "r")).withColumn("run_id", F.lit(None).cast("string"))
+    twice, known = [items(lake, (key, DAY, None, None, "r"), (key, NEXT, None, None, "r")) for key in "tb"]
+    looks = lake.looks([(ITEMS, rows, BOTH_DAYS) for rows in (null, twice, known)])
+    marks = [(look.is_incomplete, look.is_given_twice, look.is_stored_twice) for look in looks]
+    assert marks == [(True, False, False), (False, True, False), (False, True, True)]
+    for rows, look, refused in zip(
+        (null, twice), looks, ("a null in a required column", "several rows for one key"), strict=False
+    ):
+        with pytest.raises(KeyViolationError, match=refused):
+            lake.merge(ITEMS, rows, scope=BOTH_DAYS, seen=look)
