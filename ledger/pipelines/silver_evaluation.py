@@ -30,8 +30,8 @@ def evaluate_all(run: Run, window: Window) -> list[Evaluated]:
     stand.
     """
     landed = landing_of(run, window)  # one state of the landing for all
-    related = [silver.relates_to for silver in SILVER_TABLES if silver.relates_to]
-    first = [silver for silver in related if landed.has_dead(silver.bronze)]
+    related = dict.fromkeys(silver.relates_to for silver in SILVER_TABLES)
+    first = [silver for silver in related if silver and landed.has_dead(silver.bronze)]
     done = _evaluated(run, window, first, {})
     done |= _evaluated(run, window, [silver for silver in SILVER_TABLES if silver not in done], done)
     return [done[silver] for silver in SILVER_TABLES]
