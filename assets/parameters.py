@@ -20,7 +20,7 @@ Context = dg.AssetExecutionContext | dg.OpExecutionContext  # an asset check's o
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked for. ``now`` is the clock of whoever looks first: every operation has the same windows."""
+    """The parameters that a run was given. ``now`` is the clock of whoever looks first: every operation has the same windows."""
 
     dagster_run_id: str
     default_run_id: str
@@ -50,7 +50,7 @@ def _resolved(pipeline: Pipeline, asked: Asked) -> ResolvedRun:
 def asked_of(
     context: Context, ledger: LedgerResource, settings: Settings, parameters: RunParameters | None = None
 ) -> Asked:
-    """What the run in hand was asked for; ``parameters``: those of its config, unless an operation has others."""
+    """The parameters of the run in hand; ``parameters``: those of its config, unless an operation has others."""
     run = context.run
     return Asked(
         run.run_id,

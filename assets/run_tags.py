@@ -1,4 +1,4 @@
-"""What a run's tags say beside its parameters (spec section 3)."""
+"""The tags of a run that matter beside its parameters (spec section 3)."""
 
 from __future__ import annotations
 

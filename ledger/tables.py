@@ -82,7 +82,7 @@ ALL: tuple[Table, ...] = (*BRONZE, landing_file.TABLE, *SILVER, *GOLD, *INTERNAL
 
 
 def silver_of(table: Table) -> SilverTable:
-    """What pipeline Silver knows of one of its tables."""
+    """The value of one of pipeline Silver's tables."""
     return _SILVER_BY_NAME[table.full_name]
 
 

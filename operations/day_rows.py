@@ -1,4 +1,4 @@
-"""What is asked of the tables about KST days: small questions, in one query where the log is at hand (spec section 9)."""
+"""Small questions to the tables about KST days, in one query where the log is at hand (spec section 9)."""
 
 from __future__ import annotations
 

@@ -122,3 +122,23 @@ def test_private_modules_of_dagster_are_imported_in_one_file() -> None:
         if re.search(r"^\s*(from|import) dagster(_\w+)?\._", text, re.MULTILINE)
     }
     assert found == {"resources/dagster_internals.py"}
+
+
+def test_sentences_and_tests_begin_with_their_subject() -> None:
+    """No riddles: a docstring, a list item or a test begins with the thing, not with What, Whoever or Where."""
+    riddle = re.compile(
+        r'^\s*(?:"""(?:What|Whoever|Where) |def test_(?:what|whoever|where|who)_)', re.MULTILINE
+    )
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group().strip()}"
+        for path, text in _sources(*PRODUCT, "tests", "benchmarks", "docs")
+        for match in riddle.finditer(text)
+    ]
+    found += [
+        f"{document.relative_to(ROOT)}: {line}"
+        for document in DOCUMENTS
+        if document.name != "tables.md"  # generated from the contracts
+        for line in document.read_text(encoding="utf-8").splitlines()
+        if re.match(r"(?:- |\| )?(?:What|Whoever|Where) [a-z]", line)
+    ]
+    assert not found

@@ -53,7 +53,7 @@ class TableLog(Protocol):
         ...
 
     def newest_commit(self, place: Place) -> Hashable | None:
-        """What tells the table's newest commit from every other one; None when only a query can tell."""
+        """The identity of the table's newest commit; None when only a query can tell."""
         ...
 
     def commits_since(self, place: Place, version: int) -> list[Commit]:

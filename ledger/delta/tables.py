@@ -1,4 +1,4 @@
-"""Where a table lies, whether it is as its contract says, and reading it."""
+"""The place of a table, whether it is as its contract says, and reading it."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Writes:
 
 
 def _first_row(answer: DataFrame) -> dict[str, Any]:
-    """What a statement answered. A Connect client was sent it with the statement: to collect it would ask once more."""
+    """The answer of a statement. A Connect client was sent it with the statement: to collect it would ask once more."""
     relation = getattr(
         getattr(answer, "_plan", None), "_plan", None
     )  # no public name, so it may be gone one day

@@ -1,4 +1,4 @@
-"""What a pipeline is: four frozen values, over which everything loops that there is once per pipeline (spec section 3).
+"""The pipelines: four frozen values, over which everything loops that there is once per pipeline (spec section 3).
 
 Jobs, pools, schedules, freshness, health, gates, finalizers, sensors, readiness, parameters and the command line's help
 are made of them. They are plain data: importing this module loads neither Spark nor Dagster.

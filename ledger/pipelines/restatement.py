@@ -74,7 +74,7 @@ def note_total(run: Run, restated: Restatement | None, table: Table, rows: DataF
 
 
 def restated_facts(restated: Restatement | None, noted: Mapping[str, int]) -> dict[str, object]:
-    """What a materialization tells: figures restated per table, and because of what; nothing where none was."""
+    """Facts of a materialization: figures restated per table, and because of what; nothing where none was."""
     facts: dict[str, object] = {f"restated_{name}": n for name, n in noted.items() if n}
     if facts and restated:
         facts["restated_because_of"] = restated.caused_by_batches or restated.caused_by_runs or "unknown"

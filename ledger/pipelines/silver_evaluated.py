@@ -53,7 +53,7 @@ class Evaluated:
     correction: Correction | None = None
     tainted: Tainted | None = None
     seen: Look | None = None
-    """What the merge of ``valid`` need not look at again."""
+    """The look at ``valid`` that its merge need not take again."""
 
     @classmethod
     def of(cls, item: Judged) -> Evaluated:

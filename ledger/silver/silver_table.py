@@ -1,4 +1,4 @@
-"""What a Silver table is: one frozen value beside its contract, over which pipeline Silver loops (spec section 5)."""
+"""A Silver table: one frozen value beside its contract, over which pipeline Silver loops (spec section 5)."""
 
 from __future__ import annotations
 

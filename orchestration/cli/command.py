@@ -1,4 +1,4 @@
-"""What every command of ``ledgerctl`` has: its help, ``--json``, ``--set``, and surroundings in which it works.
+"""The common part of every command of ``ledgerctl``: its help, ``--json``, ``--set``, and surroundings in which it works.
 
 A command's function returns its exit code. A group's own function works only where no action below it is named.
 """

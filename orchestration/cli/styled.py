@@ -1,4 +1,4 @@
-"""What a person at a terminal sees, drawn by rich. Every other reader gets plain text: see :func:`terminal.shows_styles`.
+"""Output for a person at a terminal, drawn by rich. Every other reader gets plain text: see :func:`terminal.shows_styles`.
 
 Values are data: they are shown as they are, never taken for markup, and no character of one is left out.
 """

@@ -1,4 +1,4 @@
-"""What a finished run shows comes after its commit and can fail no run (docs/architecture.md, compute, commit, show)."""
+"""The show of a finished run comes after its commit and can fail no run (docs/architecture.md, compute, commit, show)."""
 
 from __future__ import annotations
 

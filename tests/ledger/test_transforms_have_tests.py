@@ -30,7 +30,7 @@ class Transform:
 
 
 def transforms(source: str, module: Path) -> Iterator[Transform]:
-    """What takes or gives a frame or a column of Spark; and what takes values alone, and gives one."""
+    """Functions that take or give a frame or a column of Spark, and those that take values alone and give one."""
     tree = ast.parse(source)
     spark = _imported_from_spark(tree) & {"DataFrame", "Column"}
     for owner, function in _public(tree):

@@ -35,7 +35,7 @@ class Deciders:
         return cls(ledger, tuple(later), entries, _orders(tables))
 
     def keep(self, rows: list[Row]) -> list[Row]:
-        """What the run may store: with the relation of the stored entry where a later day decides."""
+        """The rows that the run may store: with the relation of the stored entry where a later day decides."""
         return [self._kept(row) for row in rows]
 
     def outdated(self, after: Tables, judged: list[Row]) -> set[date]:
@@ -86,7 +86,7 @@ def _differ(key: tuple[str, str], left: Orders, right: Orders) -> bool:
 
 
 def _says(orders: Orders, ref: str) -> tuple[str | None, str | None]:
-    """What a day that sees all these orders says of an entry that names `ref`."""
+    """The relation that a day which sees all these orders gives to an entry that names `ref`."""
     if (payment := (ref, "PAYMENT_ORDERS")) in orders:
         return "PAYMENT_ORDER", orders[payment]
     return ("ORDER" if (ref, "ORDERS") in orders else None), None

@@ -197,7 +197,7 @@ def test_help_is_styled_for_a_terminal_alone(arguments: list[str]) -> None:
 
 
 def at_a_terminal(arguments: list[str], **variables: str) -> str:
-    """What the command writes to a terminal."""
+    """The output of the command at a terminal."""
     reader, terminal = os.openpty()
     environment = {**os.environ, "COLUMNS": "80", **variables}
     subprocess.run(

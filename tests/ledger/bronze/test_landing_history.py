@@ -30,7 +30,7 @@ def added(history: list[LandingEvent], *found: Judged) -> list[tuple[str, str, s
 
 
 def test_events_of_a_new_file_and_of_one_that_the_history_knows() -> None:
-    """What is said already is not said again; a failure for another reason is news."""
+    """An event is said once; a failure for another reason is news."""
     assert added([], judged("loaded", "1")) == [("loaded", "1", None)]
     assert added([said("loaded", "1")], judged("loaded", "1")) == []
     assert added([said("failed", "1", reason="a")], judged("failed", "1", "a")) == []

@@ -1,4 +1,4 @@
-"""What B's operations write for one KST day (spec section 2, Convergence)."""
+"""The writes of B's operations for one KST day (spec section 2, Convergence)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ROWS: list[Values] = [
 
 
 def test_of_keeps_every_good_row_and_what_is_known_of_it(spark: SparkSession) -> None:
-    """Where no two share a key; what has been counted is not looked at again by the merge."""
+    """No two share a key; what has been counted is not looked at again by the merge."""
     bad: Values = {"order_ref": "bad", "_reason": "wrong", "_record_json": "{}"}
     staged, good = frame(spark, STAGED, [*ROWS, bad]), frame(spark, STAGED, ROWS)
     profile = Profile(rows=5, good={DAY_1: 2, DAY_2: 1, None: 1})

@@ -1,4 +1,4 @@
-"""What one query counts in the staged candidates of all tables (spec section 5)."""
+"""The counts of one query in the staged candidates of all tables (spec section 5)."""
 
 from __future__ import annotations
 

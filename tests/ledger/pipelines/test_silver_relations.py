@@ -1,4 +1,4 @@
-"""What an entry relates to is decided by the last day that Silver has done and that reads it (spec sections 2 and 5)."""
+"""An entry's relation is decided by the last day that Silver has done and that reads it (spec sections 2 and 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each Silver table says of itself holds together: contract, sources, reasons, rules (spec sections 2 and 5)."""
+"""Each Silver table's own words hold together: contract, sources, reasons, rules (spec sections 2 and 5)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_source_fills_every_column_of_the_contract(spark: SparkSession, sil
 
 
 @every_table
-def test_what_it_compares_is_stored(silver: SilverTable) -> None:
+def test_compared_columns_are_stored(silver: SilverTable) -> None:
     stored = set(silver.contract.column_names)
     assert {*silver.business, *silver.origin, *silver.order_columns} <= stored - FILLED_LATER
     assert not {*silver.business, *silver.origin} & set(silver.contract.key)
