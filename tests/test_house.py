@@ -34,7 +34,7 @@ def _headings(document: Path) -> set[str]:
 
 
 def test_no_module_asks_which_table_it_has() -> None:
-    """What differs between tables is said by the table: in its contract, or in its ``SilverTable``."""
+    """A table says itself how it differs from others: in its contract, or in its ``SilverTable``."""
     asks = re.compile(r"\b(table|name|source_table) ?(is|is not|==|!=|in|not in) ?\(?[\w.]*\bTABLE\b")
     found = [
         f"{path.relative_to(ROOT)}:{number}"
