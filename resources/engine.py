@@ -50,6 +50,8 @@ class EmbeddedEngine:
         self._name = f"ledger-engine-{os.getpid()}-{secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._words: _Words
+        self._people: list[str] = []
+        self._is_starting = False
         self._lifeline = -1
         self._lock = threading.Lock()
 
@@ -67,11 +69,25 @@ class EmbeddedEngine:
         process = self._process
         return process is not None and process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs and has been asked something already."""
+        return self.is_alive and not self._is_starting
+
+    def launch(self) -> None:
+        """Begin to start it, unless it runs; returns at once. A fault of the start is :meth:`start`'s to raise."""
+        with self._lock:
+            if not self._is_starting and not self.is_alive:
+                self._launch()
+
     def start(self) -> None:
         """Start it unless it runs; returns when it can be asked."""
         with self._lock:
-            if not self.is_alive:
-                self._start()
+            if not self._is_starting and not self.is_alive:
+                self._launch()
+            if self._is_starting:
+                self._is_starting = False
+                self._await_ready()
 
     def kill(self) -> None:
         """End it at once, whatever it is at: every request to it fails, and nothing is written any more."""
@@ -79,7 +95,7 @@ class EmbeddedEngine:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
-                self._process = None
+                self._process, self._is_starting = None, False
 
     def lost(self) -> EngineLostError | None:
         """How it ended, when nobody asked it to."""
@@ -94,9 +110,9 @@ class EmbeddedEngine:
             " change spark.memory_mb or use spark.engine spark",
         )
 
-    def _start(self) -> None:
+    def _launch(self) -> None:
         require(engine_mb=self._memory_mb)
-        people = [] if self._allow_shared_host else other_people()
+        self._people = [] if self._allow_shared_host else other_people()
         self._close_lifeline()
         theirs, self._lifeline = os.pipe()
         with socket.socket(socket.AF_UNIX) as listener:
@@ -105,7 +121,7 @@ class EmbeddedEngine:
             command = [sys.executable, "-P", str(_PROGRAM), "--listener", str(listener.fileno())]
             command += ["--lifeline", str(theirs), "--parent", str(os.getpid())]
             self._process = subprocess.Popen(
-                command if people else [*command, "--may-be-open"],
+                command if self._people else [*command, "--may-be-open"],
                 executable=_interpreter(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -115,9 +131,13 @@ class EmbeddedEngine:
                 env=self._environment(),
             )
         os.close(theirs)
-        assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._words = _Words(self._process.stderr)
+        self._is_starting = True
+
+    def _await_ready(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
         with self._process.stdout as said:
             first = self._first_line(said)
         if first == READY:
@@ -125,7 +145,7 @@ class EmbeddedEngine:
         code, self._process = self._process.wait(), None
         if code == CANNOT_BE_PRIVATE:
             raise SettingsError(
-                f"the embedded engine cannot be kept from other users of this machine ({', '.join(people[:3])}):"
+                f"the embedded engine cannot be kept from other users of this machine ({', '.join(self._people[:3])}):"
                 f" {first.decode().strip()}",
                 action="allow user namespaces (docs/deployment.md), use spark.engine spark, or accept it with"
                 " spark.allow_shared_host: true",

@@ -7,13 +7,14 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
 from configs.settings import SparkSettings
-from ledger.errors import EngineLostError, SettingsError
+from ledger.errors import EngineLostError, LedgerError, SettingsError
 from resources.salt import secrets_hidden
 from resources.spark_jvm import CALL_SITES, interrupt_jvm, jvm_conf
 
@@ -52,6 +53,13 @@ def spark_session(settings: SparkSettings) -> SparkSession:
         return spark
 
 
+def begin(settings: SparkSettings) -> None:
+    """Let the embedded engine start while this process does something else; the session waits for it, or says why not."""
+    if settings.engine == "sail":
+        with suppress(LedgerError):
+            embedded_engine(settings.memory_mb, settings.allow_shared_host).launch()
+
+
 def stop_work() -> None:
     """End whatever the engine does for this process, so that every thread that waits for it gives up.
 
@@ -85,11 +93,11 @@ def embedded_engine(memory_mb: int, allow_shared_host: bool) -> EmbeddedEngine:
 
 
 def _embedded_session(engine: EmbeddedEngine) -> SparkSession:
-    was_alive = engine.is_alive
+    was_ready = engine.is_ready
     engine.start()
     spark = _session_at(engine.address)
     client: Any = spark.client  # only a Connect session has one
-    if not was_alive:
+    if not was_ready:
         client._server_session_id = None  # or the client would take the new engine for a lost session
         import grpc
 

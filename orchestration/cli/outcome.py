@@ -25,6 +25,7 @@ from orchestration.jobs import HEALTH_JOB
 from orchestration.launch import Launch, Launched, dagster_instance, execute
 from orchestration.planning import SYNC_JOB
 from orchestration.report import as_dict, day_dict, tally
+from resources.spark import begin
 
 _SYNCED = ("rules_opened", "rules_closed", "rules_unchanged")
 
@@ -55,6 +56,7 @@ class Told:
 def execute_all(launches: Iterable[Launch], *, checks: bool = False) -> list[Told]:
     """Run one after the other; the first failure stops."""
     log, told = logging.getLogger("ledger.run"), []
+    begin(load_settings().spark)  # it starts while Dagster opens its instance and loads the definitions
     with dagster_instance() as instance:
         for launch in launches:
             log.info("%s ...", launch)
