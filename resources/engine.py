@@ -98,8 +98,8 @@ class EmbeddedEngine:
                 self._process, self._is_starting = None, False
 
     def lost(self) -> EngineLostError | None:
-        """How it ended, when nobody asked it to."""
-        code = None if self._process is None else self._process.poll()
+        """How it ended, when nobody asked it to. Why it did not even start is :meth:`start`'s to say."""
+        code = None if self._process is None or self._is_starting else self._process.poll()
         if code is None:
             return None
         how = f"signal {-code}" if code < 0 else f"code {code}"

@@ -56,7 +56,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
 def begin(settings: SparkSettings) -> None:
     """Let the embedded engine start while this process does something else; the session waits for it, or says why not."""
     if settings.engine == "sail":
-        with suppress(LedgerError):
+        with suppress(LedgerError, OSError):  # the session tries again, and says it where a run can record it
             embedded_engine(settings.memory_mb, settings.allow_shared_host).launch()
 
 

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import Row
 
-_KEPT = 64
+_KEPT, _KEPT_ROWS = 64, 100_000
 Kind = Callable[[str], Any]
 
 
@@ -47,7 +47,10 @@ def question(**kinds: type) -> Callable[[Callable[[DataFrame], DataFrame]], Ques
 
 
 class Answers:
-    """Rows by (table, question), each with the commit at which it was asked. Safe to use from several threads."""
+    """Rows by (table, question), each with the commit at which it was asked. Safe to use from several threads.
+
+    Bounded in answers and in rows: the files of a landing with thousands a day are many, and processes live for days.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, tuple[Hashable, tuple[Row, ...]]] = OrderedDict()
@@ -67,8 +70,10 @@ class Answers:
         with self._lock:
             self._kept[key] = (commit, rows)
             self._kept.move_to_end(key)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            held = sum(len(rows) for _, rows in self._kept.values())
+            while len(self._kept) > _KEPT or held > _KEPT_ROWS:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                held -= len(dropped)
 
 
 ANSWERS = Answers()

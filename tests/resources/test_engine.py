@@ -27,7 +27,7 @@ from configs.settings import ROOT, load_settings
 from ledger.errors import EngineLostError, SettingsError
 from resources.engine import EmbeddedEngine
 from resources.salt import SALT_VARIABLE, secrets_hidden
-from resources.spark import _session_at
+from resources.spark import _session_at, begin, embedded_engine
 
 NOBODY = 65534
 SALT = "canary-5f3e"
@@ -244,6 +244,37 @@ def test_it_is_refused_where_other_people_could_reach_it(
     accepted.start()
     assert accepted.is_alive
     accepted.kill()
+
+
+def test_a_refused_launch_hides_no_other_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It was launched ahead; an operation that fails before it needs the engine fails for its own reason."""
+    unable(monkeypatch, tmp_path)
+    monkeypatch.setattr("resources.engine.other_people", lambda: ["mallory"])
+    engine = EmbeddedEngine(memory_mb=512, allow_shared_host=False)
+    engine.launch()
+    while engine.is_alive:
+        time.sleep(0.02)
+    assert engine.lost() is None
+    with pytest.raises(SettingsError, match="mallory"):
+        engine.start()
+
+
+def test_a_launch_ahead_that_the_machine_refuses_is_told_by_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a run can record it."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise BlockingIOError("no process is left")
+
+    monkeypatch.setattr("resources.engine.subprocess.Popen", refuse)
+    monkeypatch.setattr("resources.spark._ENGINES", [])
+    settings = load_settings().spark.model_copy(update={"memory_mb": 513})
+    begin(settings)
+    with pytest.raises(BlockingIOError):
+        embedded_engine(513, settings.allow_shared_host).start()
 
 
 def test_it_is_not_refused_where_nobody_else_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
