@@ -115,14 +115,29 @@ class Journal:
         return sorted(window.date_kst for window in done if window.is_kst_day)
 
     def outdated(self) -> list[date]:
-        """Days, ascending, that Silver has done before the run of another day changed what they rest on."""
-        newest = {n.changed_date_kst: n.seq for n in self.notes if n.phase == "outdated"}
-        done = {day: self.silver_of(day) for day in newest}
-        return sorted(day for day, seq in newest.items() if (note := done[day]) and note.seq < seq)
+        """Days, ascending, that Silver has done from what the run of another day changed afterwards, or meanwhile."""
+        settled: dict[date, int] = {}
+        for note in self.notes:
+            if note.phase == "outdated":
+                settled[note.changed_date_kst] = max(
+                    settled.get(note.changed_date_kst, 0), self._end_of(note)
+                )
+        done = {day: self.silver_of(day) for day in settled}
+        return sorted(day for day, seq in settled.items() if (note := done[day]) and _began(note) < seq)
+
+    def _end_of(self, note: Note) -> int:
+        """The position at which the changes of a Silver note stand in the tables; its own where they were left unfinished."""
+        later = (n for n in self.notes if n.phase == "done" and n.seq > note.seq)
+        return next((n.seq for n in later if _covers(n.window, note.window)), note.seq)
 
     def _of(self, pipeline: PipelineName, day: date, phase: Phase) -> list[Note]:
         wanted = (pipeline, day, phase)
         return [n for n in self.notes if (n.pipeline_name, n.changed_date_kst, n.phase) == wanted]
+
+
+def _began(done: Note) -> int:
+    """The position from which the run has read; older warehouses have only that of its end."""
+    return done.seq if done.read_from is None else done.read_from
 
 
 def _covers(outer: Window, inner: Window) -> bool:

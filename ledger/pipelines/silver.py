@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from ledger.delta.scope import Scope
 from ledger.errors import QualityGateError
-from ledger.journal import Journal
+from ledger.journal import Journal, read_journal
 from ledger.pipelines.attempt import Outcome, Run, attempt_of, load_landing, observed, recorded_failure
 from ledger.pipelines.registry import CONTROLS, PIPELINE_SILVER, PipelineName
 from ledger.pipelines.silver_changes import begin, finish, give_up, landing_seen, refresh_daily_flow
@@ -37,11 +37,13 @@ logger = logging.getLogger(__name__)
 class Computed:
     """One window of Silver before anything is written: every table's evaluated rows, in the tables' order.
 
-    ``landing_at``: the newest change of the landing day that the rows rest on.
+    ``landing_at``: the newest change of the landing day that the rows rest on; ``read_from``: the newest note of the
+    journal when the first of them was read.
     """
 
     window: Window
     landing_at: datetime | None
+    read_from: int
     tables: tuple[Evaluated, ...]
 
 
@@ -61,8 +63,8 @@ def run_silver(run: Run, window: Window) -> Outcome:
 
 def compute(run: Run, window: Window) -> Computed:
     """Evaluate the window's Bronze rows for every table. Writes nothing."""
-    landing_at = landing_seen(run, window)
-    return Computed(window, landing_at, tuple(evaluate_all(run, window)))
+    read_from, landing_at = read_journal(run.lakehouse).newest_seq, landing_seen(run, window)
+    return Computed(window, landing_at, read_from, tuple(evaluate_all(run, window)))
 
 
 def commit(run: Run, computed: Computed, outcome: Outcome) -> None:
@@ -158,7 +160,7 @@ def _merge_all(run: Run, computed: Computed, outcome: Outcome) -> Journal:
         for plan, result in zip(plans, side_by_side(merges), strict=True):
             outcome.wrote(plan.table, result)
         refresh_daily_flow(run, changes.stale_flow_days)
-        return finish(run, changes, landing_at=computed.landing_at)
+        return finish(run, changes, landing_at=computed.landing_at, read_from=computed.read_from)
     except Exception:
         give_up(run, changes)
         raise

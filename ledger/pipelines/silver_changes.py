@@ -79,8 +79,8 @@ def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
     return Changes(window, tuple(notes), journal, tuple(sorted(stale)))
 
 
-def finish(run: Run, changes: Changes, *, landing_at: datetime | None) -> Journal:
-    """Note that the changes are made, and what of the landing they rest on.
+def finish(run: Run, changes: Changes, *, landing_at: datetime | None, read_from: int) -> Journal:
+    """Note that the changes are made, and what of the landing and of the journal they rest on.
 
     Raises :class:`CommitConflictError` where another Silver run wrote notes meanwhile (see :func:`give_up`); the retry
     does the changes again.
@@ -88,7 +88,7 @@ def finish(run: Run, changes: Changes, *, landing_at: datetime | None) -> Journa
     window, now = changes.window, run.clock()
     none = Note("done", "pipeline_silver", window.date_kst, run.run_id, window, now, rows_changed=0)
     done = [
-        replace(note, phase="done", changed_at=now, landing_at=landing_at)
+        replace(note, phase="done", changed_at=now, landing_at=landing_at, read_from=read_from)
         for note in changes.notes or (none,)
     ]
 

@@ -24,7 +24,7 @@ TABLE = Table(
         req("run_id", "string", "run that writes the note"),
         req("window_start_ts", "timestamp", "UTC start of the run's window"),
         req("window_end_ts", "timestamp", "UTC end of the run's window, exclusive"),
-        opt("read_from", "bigint", "newest note that had been written when the control began to read"),
+        opt("read_from", "bigint", "newest note that had been written when the run began to read"),
         opt("landing_at", "timestamp", "newest event of the landing day that Silver has taken into account"),
         req("changed_at", "timestamp", "UTC instant of the run's clock, for people"),
     ),

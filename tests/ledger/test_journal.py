@@ -90,6 +90,10 @@ def test_a_day_is_outdated_until_silver_has_done_it_again() -> None:
     assert journal(*noted).outdated() == [NEXT]
     assert journal(*noted, silver(4, "done", NEXT)).outdated() == []
     assert journal(*noted).silver_days_after(DAY) == [NEXT]
+    for read_from, outdated in ((1, [NEXT]), (2, [NEXT]), (3, [])):  # before, during and after the other run
+        assert journal(*noted, replace(silver(4, "done", NEXT), read_from=read_from)).outdated() == outdated
+    died = replace(silver(3, "done", NEXT), read_from=2)
+    assert journal(*noted[:2], died).outdated() == [], "the other run's retry says it again"
 
 
 class TestUnfinished:

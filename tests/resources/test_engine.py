@@ -246,9 +246,7 @@ def test_it_is_refused_where_other_people_could_reach_it(
     accepted.kill()
 
 
-def test_a_refused_launch_hides_no_other_fault(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_refused_launch_hides_no_other_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It was launched ahead; an operation that fails before it needs the engine fails for its own reason."""
     unable(monkeypatch, tmp_path)
     monkeypatch.setattr("resources.engine.other_people", lambda: ["mallory"])
