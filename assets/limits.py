@@ -17,6 +17,7 @@ from resources.dagster_internals import DagsterExecutionInterruptedError
 RETRIES = 2
 RETRY_DELAY_SEC = 300
 ATTEMPT_TIMEOUT_SEC = 3600
+_AGAIN_SEC = 60
 INTERRUPTED = "interrupted: the run was cancelled, or its process was told to end"
 INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 _STARTUP_SEC = 300
@@ -80,6 +81,7 @@ def attempt_deadline(seconds: float | None = None) -> Iterator[None]:
 
     An alarm can interrupt the main thread only; elsewhere the run's own limit, or the cluster's, has to do. A
     write that other threads have begun ends by itself: every write is one commit, and the next attempt converges.
+    It rings again every minute, as a check that cannot be measured fails nothing: the next one must not wait for ever.
     """
     seconds = ATTEMPT_TIMEOUT_SEC if seconds is None else seconds
     if threading.current_thread() is not threading.main_thread():
@@ -93,7 +95,7 @@ def attempt_deadline(seconds: float | None = None) -> Iterator[None]:
         )
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SEC)
     try:
         yield
     finally:

@@ -123,7 +123,7 @@ class Journal:
                     settled.get(note.changed_date_kst, 0), self._end_of(note)
                 )
         done = {day: self.silver_of(day) for day in settled}
-        return sorted(day for day, seq in settled.items() if (note := done[day]) and _began(note) < seq)
+        return sorted(day for day, seq in settled.items() if (last := done[day]) and _began(last) < seq)
 
     def _end_of(self, note: Note) -> int:
         """The position at which the changes of a Silver note stand in the tables; its own where they were left unfinished."""

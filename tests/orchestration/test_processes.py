@@ -16,6 +16,7 @@ import pytest
 
 from assets.limits import attempt_deadline
 from ledger.errors import AttemptTimeoutError
+from ledger.quality.measured import tried
 from orchestration.definitions import defs
 from orchestration.processes import PROCESS_TAG, busy_with, end_dead_runs, is_dead, this_process
 from tests.orchestration.records import FAILURE, STARTED, D, Records
@@ -149,6 +150,13 @@ class TestDeadline:
         with pytest.raises(AttemptTimeoutError, match="longer than 0.2 s"), attempt_deadline(0.2):
             time.sleep(5)
         time.sleep(0.3)
+
+    def test_it_rings_again_where_a_check_has_swallowed_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """INV-31: what is shown fails nothing, so each of its queries has to be ended."""
+        monkeypatch.setattr("assets.limits._AGAIN_SEC", 0.2)
+        with attempt_deadline(0.2):
+            swallowed = [tried(lambda: time.sleep(2)) for _ in range(2)]
+        assert [type(error) for error in swallowed] == [AttemptTimeoutError] * 2
 
     def test_it_leaves_in_time_work_alone(self) -> None:
         """INV-31"""

@@ -262,7 +262,7 @@ def test_a_refused_launch_hides_no_other_fault(monkeypatch: pytest.MonkeyPatch, 
 def test_a_launch_ahead_that_the_machine_refuses_is_told_by_the_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where a run can record it."""
+    """There a run can record it."""
 
     def refuse(*_args: object, **_options: object) -> None:
         raise BlockingIOError("no process is left")

@@ -83,7 +83,7 @@ def test_answers_are_bounded_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "_KEPT_ROWS", 5)
     kept = Answers()
     for day in range(3):
-        kept.keep(day, 0, (Row(day),) * 2)
+        kept.keep(day, 0, (Row(day=day),) * 2)
     assert [kept.kept(day, 0) is not None for day in range(3)] == [False, True, True]
-    kept.keep("large", 0, (Row(0),) * 6)
+    kept.keep("large", 0, (Row(day=0),) * 6)
     assert kept.kept("large", 0) is None
