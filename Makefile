@@ -7,7 +7,7 @@ BESIDE := $(VENV)/on-spark.log
 export DAGSTER_HOME ?= $(CURDIR)/.data/dagster
 
 # Suites on the JVM engine: the comparison of the engines, the reading of text, and every read and write.
-ON_SPARK := tests/parity tests/spark tests/ledger/test_table_logs.py tests/ledger/test_lakehouse.py \
+ON_SPARK := tests/parity tests/spark tests/ledger/delta/test_log.py tests/ledger/delta/test_lakehouse.py \
 	tests/ledger/delta/test_lakehouse_writes.py tests/ledger/test_json_text.py tests/ledger/test_text.py \
 	tests/ledger/test_money.py
 

@@ -142,3 +142,9 @@ def test_sentences_and_tests_begin_with_their_subject() -> None:
         if re.match(r"(?:- |\| )?(?:What|Whoever|Where) [a-z]", line)
     ]
     assert not found
+
+
+def test_suites_that_the_makefile_names_exist() -> None:
+    named = set(re.findall(r"tests/[\w/]+(?:\.py)?", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert named
+    assert {path for path in named if not (ROOT / path).exists()} == set()
