@@ -27,7 +27,9 @@ _LOADED = orchestration.definitions.defs  # imported before the fork, so that no
 def run(order: dict[str, Any], address: str) -> int:
     """The command of an order, in this process, which does not outlive the boundary."""
     os.environ.update(order["environment"])
-    engine: Any = SimpleNamespace(address=address, is_alive=True, start=lambda: None)
+    engine: Any = SimpleNamespace(
+        address=address, is_alive=True, is_ready=True, launch=lambda: None, start=lambda: None
+    )
     resources.spark.embedded_engine = lambda memory_mb, allow_shared_host: engine  # type: ignore[assignment]
     passed = 0
 
