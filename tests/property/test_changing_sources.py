@@ -22,7 +22,7 @@ from tests.pipelines import Pipelines
 from tests.property.changing import World, days_from
 from tests.support import Home, ledgerctl
 
-SEEDS = range(40) if os.environ.get("LEDGER_TEST_EXHAUSTIVE") else range(3)
+SEEDS = range(40) if os.environ.get("LEDGER_TEST_EXHAUSTIVE") else range(2)
 STEPS, DAYS = 9, days_from(date(2026, 2, 10), 2)
 BOUNDARIES = 14  # about as many as a Silver run passes
 PIPELINES: tuple[PipelineName, ...] = ("pipeline_a", "pipeline_silver", "pipeline_b", "pipeline_c")
