@@ -13,7 +13,7 @@ from ledger.contract import Table
 from ledger.delta.lakehouse import Lakehouse
 from ledger.delta.scope import Scope
 from ledger.faults import first_line
-from ledger.quality.measured import Answer, answers, rows_of
+from ledger.quality.measured import Answer, answers, value_of
 from resources import told
 
 _SAMPLE_ROWS = 5
@@ -94,8 +94,8 @@ def _text(table: Table, name: str) -> Column:
 def _shown(part: Part, count: int | None, counted: Answer, few: Answer) -> Shown:
     try:
         if count is None:
-            count = int(rows_of(counted)[0]["cells"][0])
-        return Shown(count, told.table(part.shown, [_record(part, row) for row in rows_of(few)]))
+            count = int(value_of(counted)[0]["cells"][0])
+        return Shown(count, told.table(part.shown, [_record(part, row) for row in value_of(few)]))
     except Exception as error:
         return Shown(count, f"not evaluated: {told.text(first_line(error))}")
 

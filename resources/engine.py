@@ -77,14 +77,12 @@ class EmbeddedEngine:
     def launch(self) -> None:
         """Begin to start it, unless it runs; returns at once. A fault of the start is :meth:`start`'s to raise."""
         with self._lock:
-            if not self._is_starting and not self.is_alive:
-                self._launch()
+            self._launch_unless_running()
 
     def start(self) -> None:
         """Start it unless it runs; returns when it can be asked."""
         with self._lock:
-            if not self._is_starting and not self.is_alive:
-                self._launch()
+            self._launch_unless_running()
             if self._is_starting:
                 self._is_starting = False
                 self._await_ready()
@@ -110,7 +108,9 @@ class EmbeddedEngine:
             " change spark.memory_mb or use spark.engine spark",
         )
 
-    def _launch(self) -> None:
+    def _launch_unless_running(self) -> None:
+        if self._is_starting or self.is_alive:
+            return
         require(engine_mb=self._memory_mb)
         self._people = [] if self._allow_shared_host else other_people()
         self._close_lifeline()

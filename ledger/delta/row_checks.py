@@ -104,17 +104,6 @@ def _look(table: Table, found: Sequence[Row]) -> Look:
     )
 
 
-def stored_per_key(table: Table, stored: DataFrame, source: DataFrame) -> DataFrame:
-    """One row: how many stored rows share a key that the source has, at most (``most``); null where it has none of them.
-
-    The stored rows are not grouped whole: on an ordinary day they have no key of the source, and only keys are read.
-    """
-    keys = list(table.key)
-    on = [F.col(f"t.{key}").eqNullSafe(F.col(f"s.{key}")) for key in keys]
-    same = stored.select(*keys).alias("t").join(source.select(*keys).alias("s"), on, "left_semi")
-    return same.groupBy(*keys).agg(F.sum(F.lit(1)).alias("_rows")).agg(F.max("_rows").alias("most"))
-
-
 def refuse_rows(table: Table, df: DataFrame, seen: Look, name_user: NameUser) -> None:
     """Raises :class:`KeyViolationError` for a null in a required column and for several rows with one key; the error
     shows the first offenders."""

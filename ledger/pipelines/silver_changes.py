@@ -17,6 +17,7 @@ from ledger.errors import CommitConflictError
 from ledger.gold.ledger_supply_balance_daily import issued_flow_per_day
 from ledger.journal import Journal, Note, append_notes, read_journal
 from ledger.pipelines.attempt import Run
+from ledger.pipelines.registry import PIPELINE_SILVER
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.pipelines.silver_relations import days_to_decide_again
 from ledger.silver import day_changes, ledger_daily_flow, ledger_entries
@@ -55,7 +56,7 @@ def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
     notes = [
         Note(
             phase="under_way",
-            pipeline_name="pipeline_silver",
+            pipeline_name=PIPELINE_SILVER.name,
             changed_date_kst=day,
             run_id=run.run_id,
             window=window,
@@ -70,7 +71,7 @@ def begin(run: Run, window: Window, plans: Sequence[MergePlan]) -> Changes:
         days_to_decide_again(run, window, plans, journal.silver_days_after(window.date_kst)) if notes else []
     )
     outdated = [
-        Note("outdated", "pipeline_silver", day, run.run_id, window, now, source_table=_ENTRIES)
+        Note("outdated", PIPELINE_SILVER.name, day, run.run_id, window, now, source_table=_ENTRIES)
         for day in again
     ]
     if notes:
@@ -86,7 +87,7 @@ def finish(run: Run, changes: Changes, *, landing_at: datetime | None, read_from
     does the changes again.
     """
     window, now = changes.window, run.clock()
-    none = Note("done", "pipeline_silver", window.date_kst, run.run_id, window, now, rows_changed=0)
+    none = Note("done", PIPELINE_SILVER.name, window.date_kst, run.run_id, window, now, rows_changed=0)
     done = [
         replace(note, phase="done", changed_at=now, landing_at=landing_at, read_from=read_from)
         for note in changes.notes or (none,)
@@ -118,7 +119,7 @@ def give_up(run: Run, changes: Changes) -> None:
 
 def _other_run(changes: Changes, journal: Journal) -> Note | None:
     later = (note for note in journal.notes if note.seq > changes.journal.newest_seq)
-    return next((note for note in later if note.pipeline_name == "pipeline_silver"), None)
+    return next((note for note in later if note.pipeline_name == PIPELINE_SILVER.name), None)
 
 
 def _days_of(plan: MergePlan, window: Window) -> dict[date, int]:

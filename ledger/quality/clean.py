@@ -15,7 +15,7 @@ from ledger.delta.scope import Scope
 from ledger.pipelines.attempt import Run
 from ledger.pipelines.silver_candidates import landing_of
 from ledger.pipelines.silver_evaluated import Evaluated
-from ledger.quality.measured import Answer, answers, measured, rows_of
+from ledger.quality.measured import Answer, answers, measured, value_of
 from ledger.quality.verdict import Verdict, verdict
 from ledger.rules import RuleBook
 from ledger.silver import bad_records
@@ -101,7 +101,7 @@ def _total(rows: Sequence[Row], column: str, what: str = "rows") -> int:
 
 def _unique(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
     name = item.table.full_name
-    stored = rows_of(found[name])
+    stored = value_of(found[name])
     rows = _total(stored, "n")
     repeated = rows - _total(stored, "k")
     where = "in the partitions of the day's rows" if item.table.partition_by else "in the table"
@@ -118,8 +118,8 @@ def _unique(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
 def _accounted(item: Evaluated, found: Mapping[str, Answer]) -> Verdict:
     """Bronze rows = rows kept + rows collapsed into them + rows quarantined, each counted where it is stored."""
     name = item.table.full_name
-    arrived = sum(_total(rows_of(found[source.full_name]), "n") for source in item.silver.bronze)
-    saved = _total(rows_of(found[_QUARANTINED]), "n", name)
+    arrived = sum(_total(value_of(found[source.full_name]), "n") for source in item.silver.bronze)
+    saved = _total(value_of(found[_QUARANTINED]), "n", name)
     collapsed = item.rows_read - item.valid_rows - item.bad_rows
     unseen, unsaved = arrived - item.rows_read, item.bad_rows - saved
     problems = [f"{unseen:,} Bronze rows were not evaluated"] if unseen > 0 else []

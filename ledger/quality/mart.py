@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledger.gold import fact_payment_anonymized
-from ledger.quality.measured import answers, measured, rows_of
+from ledger.quality.measured import answers, measured, value_of
 from ledger.quality.verdict import Verdict, verdict
 
 NO_PII_COLUMNS, NO_RAW_USER_IDS = "no_pii_columns", "no_raw_user_ids"
@@ -44,7 +44,7 @@ def _no_raw_ids(rows: DataFrame, payments: DataFrame) -> Verdict:
             "reappearing": lambda: texts.join(users, ["text"], "left_semi").agg(F.sum(F.lit(1)).alias("n")),
         }
     )
-    no_digest, reappearing = (rows_of(found[name])[0]["n"] or 0 for name in ("no_digest", "reappearing"))
+    no_digest, reappearing = (value_of(found[name])[0]["n"] or 0 for name in ("no_digest", "reappearing"))
     return verdict(
         fact_payment_anonymized.TABLE.full_name,
         NO_RAW_USER_IDS,

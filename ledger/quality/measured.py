@@ -59,13 +59,6 @@ def value_of(measurement: T | Exception) -> T:
     return measurement
 
 
-def rows_of(answer: Answer) -> Sequence[Row]:
-    """The rows of an answer; raises what the question failed with."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
 def answers(questions: Mapping[str, Callable[[], DataFrame]]) -> dict[str, Answer]:
     """Small frames of one shape, collected in one query; when that fails each alone, so that each has its answer."""
     found: dict[str, Answer] = {}
@@ -81,11 +74,4 @@ def answers(questions: Mapping[str, Callable[[], DataFrame]]) -> dict[str, Answe
         rows = reduce(DataFrame.unionByName, frames.values()).collect()
         return found | {name: [row for row in rows if row[_NAME] == name] for name in frames}
     except Exception:
-        return found | {name: _alone(frame) for name, frame in frames.items()}
-
-
-def _alone(frame: DataFrame) -> Answer:
-    try:
-        return frame.collect()
-    except Exception as error:
-        return error
+        return found | {name: tried(frame.collect) for name, frame in frames.items()}

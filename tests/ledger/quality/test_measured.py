@@ -15,7 +15,7 @@ from ledger.delta.scope import Scope
 from ledger.errors import StorageError
 from ledger.quality import clean
 from ledger.quality.mart import mart_verdicts
-from ledger.quality.measured import answers, measured, rows_of
+from ledger.quality.measured import answers, measured, value_of
 from ledger.quality.verdict import Verdict
 from ledger.silver import products
 from ledger.tables import SILVER_TABLES
@@ -41,11 +41,11 @@ def test_a_question_that_fails_leaves_the_others_their_answers(lakehouse: Lakeho
             "none": lambda: numbers(lakehouse, 0),
         }
     )
-    assert [row["n"] for row in rows_of(found["three"])] == [3]
-    assert [row["n"] for row in rows_of(found["none"])] == [None]
+    assert [row["n"] for row in value_of(found["three"])] == [3]
+    assert [row["n"] for row in value_of(found["none"])] == [None]
     assert isinstance(found["fails"], Exception)
     with pytest.raises(OSError, match="no table"):
-        rows_of(found["never"])
+        value_of(found["never"])
 
 
 def test_a_check_that_cannot_be_measured_warns_and_says_why() -> None:
@@ -83,7 +83,7 @@ def test_a_table_with_one_row_a_file_is_measured(lakehouse: Lakehouse) -> None:
     found = answers(
         {"products": partial(clean._stored, run, item), "other": partial(clean._stored, run, item)}
     )
-    assert [[(row["n"], row["k"]) for row in rows_of(found[name])] for name in found] == [[(2, 2)], [(2, 2)]]
+    assert [[(row["n"], row["k"]) for row in value_of(found[name])] for name in found] == [[(2, 2)], [(2, 2)]]
 
 
 def test_a_quarantine_that_cannot_be_read_leaves_the_keys_measured(
